@@ -86,6 +86,8 @@ export interface ObservedClass {
 export interface ObservedState {
   /** False when our table or an interface's tree is missing or is not as we make it. */
   readonly structure: boolean;
+  /** What the structure was made for (`structureId`): differs when interfaces or signalling are wanted otherwise. */
+  readonly structureId?: string;
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
   readonly classes: readonly ObservedClass[];
   readonly flows: ReadonlyMap<FlowId, ObservedFlow>;

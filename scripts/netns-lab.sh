@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The lab: two access networks, two routers, a bottleneck between them, and the servers, as network
+# namespaces on one machine. Run without arguments for the list of verbs.
+set -euo pipefail
+
+script_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$script_dir/lib/common.sh"
+# shellcheck source=scripts/lib/network.sh
+source "$script_dir/lib/network.sh"
+# shellcheck source=scripts/lib/roles.sh
+source "$script_dir/lib/roles.sh"
+# shellcheck source=scripts/lib/call.sh
+source "$script_dir/lib/call.sh"
+
+usage() {
+  cat >&2 <<'TEXT'
+usage: netns-lab.sh [--prefix NAME] VERB
+  up [--no-roles] [--configs DIR]   build the network, start the roles (--no-roles: the network only)
+  down                              end every process of the lab and take everything away
+  status                            list namespaces and roles; exit 0 only if all are there
+  exec HOST COMMAND…                run COMMAND in a host's namespace
+  start ROLE [--configs DIR]        start one role again (ch pol1 pol2 r1 r2 sip1 sip2)
+  stop ROLE [SIGNAL]                end one role (default TERM; KILL for the unkind way)
+  call [options]                    one call from UAC to UAS; `call --help` lists the options
+  demo [options]                    the whole demo; `demo --help` lists the options
+Hosts: uac sip1 pol1 r1 r2 sip2 pol2 uas ch, and the switches swa swb.
+NAME (default sluice, or $SLUICE_LAB_PREFIX) lets several labs run side by side.
+TEXT
+  exit 2
+}
+
+# Options of the script itself may stand before or after the verb, up to the first word it does not know.
+prefix=${SLUICE_LAB_PREFIX:-sluice}
+if [[ ${1-} == --prefix ]]; then
+  (($# >= 2)) || usage
+  prefix=$2
+  shift 2
+fi
+verb=${1-}
+shift || true
+if [[ ${1-} == --prefix && $verb != exec ]]; then
+  (($# >= 2)) || usage
+  prefix=$2
+  shift 2
+fi
+[[ $prefix =~ ^[a-z][a-z0-9-]{0,30}$ ]] || die "prefix '$prefix' must be lower-case letters, digits and '-'"
+
+export SLUICE_LAB_PREFIX=$prefix
+export SLUICE_LAB=/run/sluice-lab/$prefix
+
+require_lab() { [[ -d $SLUICE_LAB ]] || die "lab '$prefix' is not up; run: netns-lab.sh --prefix $prefix up"; }
+
+lab_exists() {
+  local namespace
+  while read -r namespace; do is_namespace "$namespace" && return 0; done < <(lab_namespaces)
+  [[ -d $SLUICE_LAB ]]
+}
+
+lab_up() {
+  local roles=1
+  configs=$repo_dir/configs/lab
+  while (($#)); do
+    case $1 in
+      --no-roles) roles=0 ;;
+      --configs)
+        (($# >= 2)) || usage
+        configs=$2
+        shift
+        ;;
+      *) usage ;;
+    esac
+    shift
+  done
+  need_tools ip sysctl setpriv openssl flock
+  lab_exists && die "lab '$prefix' is there already; run: netns-lab.sh --prefix $prefix down"
+  if ((roles)); then check_roles_can_start; fi
+  mkdir -p "$SLUICE_LAB"/{log,pid,run,calls}
+  # A lab that did not come up leaves nothing behind either.
+  trap 'trap - EXIT; lab_down' EXIT
+  network_up
+  make_clearinghouse_key
+  if ((roles)); then roles_up; fi
+  trap - EXIT
+  say "lab '$prefix' is up; state and logs in $SLUICE_LAB"
+}
+
+lab_down() {
+  network_down
+  rm -rf "$SLUICE_LAB"
+  # Gone with the last lab; another lab's directory keeps it.
+  rm -f /run/sluice-lab/.lock
+  rmdir /run/sluice-lab 2>/dev/null || true
+}
+
+lab_status() {
+  local namespace missing=0
+  while read -r namespace; do
+    if is_namespace "$namespace"; then
+      printf '%-24s up\n' "$namespace"
+    else
+      printf '%-24s missing\n' "$namespace"
+      missing=1
+    fi
+  done < <(lab_namespaces)
+  roles_status || missing=1
+  return "$missing"
+}
+
+lab_exec() {
+  local host=${1-}
+  (($# >= 2)) || usage
+  is_namespace "$prefix-$host" || die "no host '$host' in lab '$prefix'"
+  shift
+  exec ip netns exec "$prefix-$host" "$@"
+}
+
+lab_demo() {
+  [[ -f $repo_dir/dist/lab/demo-main.js ]] || die "not built; run scripts/setup.sh"
+  exec node "$repo_dir/dist/lab/demo-main.js" "$@"
+}
+
+case $verb in
+  up | down | status | exec | start | stop | call | demo) need_root ;;
+  *) usage ;;
+esac
+
+case $verb in
+  up)
+    mkdir -p /run/sluice-lab
+    lab_up "$@"
+    ;;
+  down) lab_down ;;
+  status) lab_status ;;
+  exec) lab_exec "$@" ;;
+  start) require_lab && role_start_verb "$@" ;;
+  stop) require_lab && role_stop_verb "$@" ;;
+  call) require_lab && lab_call "$@" ;;
+  demo) lab_demo "$@" ;;
+esac

@@ -1,0 +1,74 @@
+/** `sluice explain SESSION`: why a session was admitted or refused, as each role decided it. */
+import { z } from "zod";
+import { SystemError } from "../model/errors.js";
+import type { BitsPerSecond, Timestamp } from "../model/units.js";
+import { describeError } from "./describe-error.js";
+import { showRate, showTime } from "./format.js";
+import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { askAll, findSockets, realFailures, type TargetOptions } from "./roles.js";
+import { type Column, renderTable } from "./table.js";
+
+const stepSchema = z.object({ at: z.number(), what: z.string(), detail: z.string() });
+const refusalSchema = z.object({
+  reason: z.string(),
+  text: z.string(),
+  pool: z.string().optional(),
+  needed: z.number().optional(),
+  free: z.number().optional(),
+});
+const explainSchema = z.object({
+  session: z.string(),
+  outcome: z.string(),
+  steps: z.array(stepSchema),
+  refusal: refusalSchema.optional(),
+});
+type Explanation = z.output<typeof explainSchema>;
+
+export async function explain(
+  session: string,
+  options: TargetOptions & { readonly output: OutputFormat },
+  io: CliIo,
+): Promise<number> {
+  const { answers, failures } = await askAll(findSockets(options), "/v1/explain", { session });
+  for (const failure of realFailures(failures)) io.err(describeError(failure));
+  if (answers.length === 0) {
+    const remedy = "`sluice show sessions` lists those that are known; use its id or the Call-ID";
+    throw new SystemError("SESSION_UNKNOWN", `no role that was asked knows session ${session}`, { remedy });
+  }
+  const told = answers.map(({ role, value }) => ({ role, explanation: parse(role, value) }));
+  if (options.output === "json") {
+    const items = answers.map(({ role, value }) => ({ role, ...(value as object) }));
+    writeJson(io, { apiVersion: API_VERSION, kind: "explanation", items });
+  } else {
+    io.out(told.map(({ role, explanation }) => renderExplanation(role, explanation)).join("\n"));
+  }
+  return realFailures(failures).length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+function parse(role: string, value: unknown): Explanation {
+  const parsed = explainSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const remedy = "use the same version of sluice for the role and for this command";
+  throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
+}
+
+const COLUMNS: readonly Column<Explanation["steps"][number]>[] = [
+  { title: "TIME", align: "left", cell: (step) => showTime(step.at as Timestamp) },
+  { title: "STEP", align: "left", cell: (step) => step.what },
+  { title: "DETAIL", align: "left", cell: (step) => step.detail },
+];
+
+function renderExplanation(role: string, { session, outcome, steps, refusal }: Explanation): string {
+  const head = `${role}: session ${session}: ${outcome}\n`;
+  const why = refusal === undefined ? "" : `refused: ${refusal.reason}: ${refusal.text}${numbers(refusal)}\n`;
+  return `${head}${why}${steps.length === 0 ? "" : renderTable(COLUMNS, steps)}`;
+}
+
+function numbers({ pool, needed, free }: NonNullable<Explanation["refusal"]>): string {
+  const parts = [
+    ...(pool === undefined ? [] : [`pool ${pool}`]),
+    ...(needed === undefined ? [] : [`needed ${showRate(needed as BitsPerSecond)}`]),
+    ...(free === undefined ? [] : [`free ${showRate(free as BitsPerSecond)}`]),
+  ];
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+}

@@ -1,0 +1,22 @@
+/** What a verb may touch of the process it runs in, so that tests can run it without one. */
+export interface CliIo {
+  /** Data, for the next program or the reader. */
+  readonly out: (text: string) => void;
+  /** Words about what is wrong. */
+  readonly err: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether `out` is a terminal. */
+  readonly isTerminal: boolean;
+}
+
+export type OutputFormat = "table" | "json";
+
+/** Exit codes: 0 done, 2 wrong use, wrong file or a role that cannot be asked. 1 is for findings (`doctor`). */
+export const EXIT = { ok: 0, findings: 1, failed: 2 } as const;
+
+export const API_VERSION = "sluice/v1";
+
+/** Writes a value as indented JSON. */
+export function writeJson(io: CliIo, value: unknown): void {
+  io.out(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,97 @@
+/** The command line: verbs, options, and what becomes of errors. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { ROLES, type Role } from "../config/load.js";
+import { SHOW_TOPICS, type ShowTopic } from "../control/views.js";
+import { check } from "./check.js";
+import { describeError } from "./describe-error.js";
+import { doctor } from "./doctor.js";
+import { explain } from "./explain.js";
+import { type CliIo, EXIT, type OutputFormat } from "./io.js";
+import type { TargetOptions } from "./roles.js";
+import { run } from "./run.js";
+import { show } from "./show.js";
+import { trace } from "./trace.js";
+
+const DEFAULT_RUN_DIR = "/run/sluice";
+
+/** Runs one command. @param args - without the names of node and script. @returns the exit code */
+export async function runProgram(args: readonly string[], io: CliIo, version: string): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = buildProgram(io, version, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has already said what was wrong; help and version are no errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
+    io.err(describeError(error));
+    return EXIT.failed;
+  }
+}
+
+function buildProgram(io: CliIo, version: string, done: (code: number) => void): Command {
+  const program = new Command("sluice")
+    .description("Admits real-time sessions, and has the Linux kernel mark, police, schedule and count their packets.")
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.err,
+      outputError: (text, write) => write(text.replace(/^error: /, "sluice: ")),
+    });
+  program
+    .command("run")
+    .description("run a role in the foreground")
+    .argument("<role>", ROLES.join(", "), oneOf<Role>("role", ROLES))
+    .requiredOption("-c, --config <file>", "the role's configuration file")
+    .action(async (role: Role, options: { readonly config: string }) => done(await run(role, options.config, io)));
+  program
+    .command("check")
+    .description("check configuration files without starting anything")
+    .argument("<file...>", "configuration files")
+    .action((files: readonly string[]) => done(check(files, io)));
+  asking(program.command("show"), io)
+    .description("show what the running roles hold")
+    .argument("<what>", SHOW_TOPICS.join(", "), oneOf<ShowTopic>("view", SHOW_TOPICS))
+    .action(async (what: ShowTopic, options: AskOptions) => done(await show(what, options, io)));
+  asking(program.command("explain"), io)
+    .description("tell why a session was admitted or refused")
+    .argument("<session>", "the session's id or its Call-ID")
+    .action(async (session: string, options: AskOptions) => done(await explain(session, options, io)));
+  asking(program.command("trace"), io)
+    .description("print the messages of a session in order, numbered by the session ladder")
+    .argument("<session>", "the session's id or its Call-ID")
+    .option("--hosts <map>", "addresses of hosts, such as UAC=10.1.0.10,UAS=10.3.0.10", collect, [])
+    .action(async (session: string, options: AskOptions & { readonly hosts: string[] }) =>
+      done(await trace(session, options, io)),
+    );
+  asking(program.command("doctor"), io)
+    .description("look for what is wrong with this machine and the roles on it")
+    .action(async (options: AskOptions) => done(await doctor(options, io)));
+  return program;
+}
+
+interface AskOptions extends TargetOptions {
+  readonly output: OutputFormat;
+}
+
+/** The options of every verb that asks running roles. */
+function asking(command: Command, io: CliIo): Command {
+  return command
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .option("--socket <path>", "control socket of a role; may be given again", collect, [])
+    .option("--run-dir <dir>", "directory of the control sockets", io.env.SLUICE_RUN_DIR ?? DEFAULT_RUN_DIR);
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+function oneOf<T extends string>(what: string, choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError(`There is no such ${what}; choose one of ${choices.join(", ")}.`);
+  };
+}

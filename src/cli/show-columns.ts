@@ -1,0 +1,153 @@
+/** The columns of each `sluice show` table. */
+import type { ShowTopic } from "../control/views.js";
+import { describeDscp } from "../model/phb.js";
+import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
+import { showDuration, showOctets, showRate, showTime } from "./format.js";
+import type { Column } from "./table.js";
+
+/** An item of an answer, as it came over the socket, with the role that sent it. */
+export interface ShowRow {
+  readonly role: string;
+  readonly item: Readonly<Record<string, unknown>>;
+}
+
+interface Topic {
+  readonly columns: readonly Column<ShowRow>[];
+  /** The answer's value as rows. */
+  readonly rows: (value: unknown) => readonly unknown[];
+}
+
+/** What stands at a dotted path of an item; a role of another version may lack it. */
+function valueAt(row: ShowRow, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => {
+    if (typeof value !== "object" || value === null) return undefined;
+    return Object.entries(value).find(([name]) => name === key)?.[1];
+  }, row.item);
+}
+
+const word = (title: string, path: string): Column<ShowRow> => ({
+  title,
+  align: "left",
+  cell: (row) => {
+    const value = valueAt(row, path);
+    return value === undefined || value === null ? "" : String(value);
+  },
+});
+
+const figure = (title: string, path: string, write: (value: number) => string = String): Column<ShowRow> => ({
+  title,
+  align: "right",
+  cell: (row) => {
+    const value = valueAt(row, path);
+    return typeof value === "number" ? write(value) : "";
+  },
+});
+
+const rate = (title: string, path: string) => figure(title, path, (value) => showRate(value as BitsPerSecond));
+const size = (title: string, path: string) => figure(title, path, (value) => showOctets(value as Octets));
+const time = (title: string, path: string): Column<ShowRow> => ({
+  ...figure(title, path, (value) => showTime(value as Timestamp)),
+  align: "left",
+});
+
+const ROLE: Column<ShowRow> = { title: "ROLE", align: "left", cell: (row) => row.role };
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+const COUNTERS: readonly Column<ShowRow>[] = [
+  figure("IN PKTS", "counters.inProfile.packets"),
+  size("IN OCTETS", "counters.inProfile.octets"),
+  figure("OUT PKTS", "counters.outOfProfile.packets"),
+  size("OUT OCTETS", "counters.outOfProfile.octets"),
+];
+
+/** A router's answer has its classes inside: each becomes a row, with the state of the whole beside it. */
+function kernelRows(value: unknown): readonly unknown[] {
+  if (typeof value !== "object" || value === null || !("classes" in value)) return [];
+  const { classes, ...whole } = value;
+  return list(classes).map((item) => ({ ...whole, class: item }));
+}
+
+export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
+  sessions: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("SESSION", "session"),
+      word("CALLER", "caller"),
+      word("CALLEE", "callee"),
+      word("SIDE", "side"),
+      word("STATE", "state"),
+      word("TREATMENT", "treatment"),
+      rate("RATE", "rate"),
+      time("SINCE", "since"),
+    ],
+  },
+  policies: {
+    rows: list,
+    columns: [
+      ROLE,
+      figure("ID", "id"),
+      word("SESSION", "session"),
+      word("FLOW", "flow"),
+      { ...figure("DSCP", "dscp", (value) => describeDscp(value as Dscp)), align: "left" },
+      word("POOL", "pool"),
+      rate("RATE", "rate"),
+      ...COUNTERS,
+    ],
+  },
+  pools: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("POOL", "name"),
+      figure("ID", "id"),
+      rate("RATE", "rate"),
+      rate("USED", "used"),
+      rate("FREE", "free"),
+      figure("SESSIONS", "sessions"),
+    ],
+  },
+  kernel: {
+    rows: kernelRows,
+    columns: [
+      ROLE,
+      word("STRUCTURE", "structure"),
+      figure("FLOWS", "flows"),
+      word("INTERFACE", "class.interface"),
+      word("CLASS", "class.kind"),
+      word("POOL", "class.pool"),
+      rate("RATE", "class.rate"),
+      figure("SENT PKTS", "class.sent.packets"),
+      size("SENT OCTETS", "class.sent.octets"),
+      figure("DROPPED", "class.dropped"),
+      size("BACKLOG", "class.backlog"),
+    ],
+  },
+  peers: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("PEER", "name"),
+      word("ADDRESS", "address"),
+      word("PROTOCOL", "protocol"),
+      word("STATE", "state"),
+      time("SINCE", "since"),
+    ],
+  },
+  usage: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("SESSION", "session"),
+      word("REPORTER", "reporter"),
+      word("SIDE", "side"),
+      word("CALLER", "caller"),
+      word("CALLEE", "callee"),
+      time("START", "start"),
+      figure("DURATION", "duration", (value) => showDuration(value as Millis)),
+      ...COUNTERS,
+      word("CAUSE", "cause"),
+    ],
+  },
+};

@@ -1,0 +1,133 @@
+/** Schema of a policy server (PDP). */
+import { z } from "zod";
+import { dscpOf } from "../model/phb.js";
+import { millis, octets } from "../model/units.js";
+import { commonKeys } from "./common.js";
+import { type PathContext, pathValue } from "./paths.js";
+import {
+  clientType,
+  count,
+  domainName,
+  httpUrl,
+  identifier,
+  ipPrefix,
+  ospId,
+  phb,
+  rate,
+  size,
+  socketAddress,
+  time,
+  userPattern,
+} from "./scalars.js";
+
+const copsKeys = () =>
+  z.strictObject({
+    listen: socketAddress().describe("Where COPS connections of proxies and routers are accepted."),
+    keepAlive: time()
+      .default(millis(30_000))
+      .describe("Keep-alive time asked of the clients; a lost peer is noticed in at most this time."),
+    maxMessage: size().default(octets(262_144)).describe("Longest COPS message that is accepted."),
+    sipClientType: clientType().default(0x5349).describe("COPS client-type of SIP proxies."),
+    requestTimeout: time()
+      .default(millis(2000))
+      .describe("Longest time a proxy's request may take; then it is refused."),
+  });
+
+const accessKeys = () =>
+  z.strictObject({
+    router: domainName().describe("Name of the router that enforces the decisions."),
+    prefixes: z.array(ipPrefix()).min(1).max(256).describe("Addresses of the access network behind that router."),
+    linkOverhead: count(0, 256)
+      .transform(octets)
+      .default(octets(14))
+      .describe("Octets per packet that the link counts beyond layer 3: 14 on Ethernet."),
+  });
+
+const poolKeys = () =>
+  z.strictObject({
+    name: identifier().describe("Name of the pool."),
+    id: count(1, 0x7fff).describe("Number of the pool: becomes part of the packet mark and of the HTB class."),
+    rate: rate().describe("What all sessions of the pool may use together, each direction, counted at layer 2."),
+  });
+
+const outOfProfile = () =>
+  z
+    .union([z.literal("drop"), z.strictObject({ remark: phb().describe("Behaviour for packets above the rate.") })])
+    .transform((value) =>
+      value === "drop" ? ({ action: "drop" } as const) : ({ action: "remark", dscp: dscpOf(value.remark) } as const),
+    );
+
+const classKeys = () =>
+  z.strictObject({
+    name: identifier().describe("Name of the service class."),
+    pool: identifier().describe("Pool that sessions of this class draw from."),
+    phb: phb().describe("Per-hop behaviour: the DSCP that packets get."),
+    outOfProfile: outOfProfile()
+      .default({ action: "drop" })
+      .describe("What becomes of packets above a flow's rate: `drop`, or `{remark: BE}`."),
+  });
+
+export const MEDIA_TYPES = ["audio", "video", "text", "application", "message"] as const;
+export const TREATMENTS = ["assured", "bestEffort", "refuse"] as const;
+
+const ruleKeys = () =>
+  z.strictObject({
+    name: identifier().describe("Name of the rule, as `explain` shows it."),
+    from: userPattern().describe("Callers that the rule is for."),
+    to: userPattern().describe("Callees that the rule is for."),
+    media: z.array(z.enum(MEDIA_TYPES)).min(1).optional().describe("Media that a session may have; all if left out."),
+    class: identifier().optional().describe("Service class of the session; needed when it is assured."),
+    maxRate: rate().optional().describe("Highest rate of one flow, counted at layer 3."),
+    maxSessionsPerUser: count(1, 100_000).optional().describe("Most sessions that one caller may have at a time."),
+    treatment: z
+      .enum(TREATMENTS)
+      .describe("`assured`: admitted and guaranteed. `bestEffort`: let through unmarked. `refuse`."),
+  });
+
+const clearinghouseKeys = (context: PathContext) =>
+  z.strictObject({
+    url: httpUrl().describe("Where OSP requests are sent."),
+    timeout: time().default(millis(2000)).describe("Longest time to wait for an answer."),
+    retries: count(0, 10).default(2).describe("How often a request is sent again when nobody answers."),
+    certificates: z
+      .array(pathValue(context))
+      .min(1)
+      .max(16)
+      .describe("PEM files of the signers whose tokens are trusted."),
+    customerId: ospId().optional().describe("This operator's number at the clearinghouse."),
+    deviceId: ospId().optional().describe("This device's number at the clearinghouse."),
+  });
+
+export const pdpSchema = (context: PathContext) =>
+  z.strictObject({
+    ...commonKeys("pdp", context),
+    cops: copsKeys().describe("The COPS server."),
+    domain: domainName().describe("Users of this domain start their sessions here."),
+    access: accessKeys().describe("The access network that is managed."),
+    pools: z.array(poolKeys()).min(1).max(256).describe("Bandwidth set aside for sessions."),
+    classes: z.array(classKeys()).min(1).max(256).describe("Service classes: how packets are treated."),
+    rules: z.array(ruleKeys()).max(10_000).describe("Who may start what. The first rule that fits decides."),
+    defaultTreatment: z
+      .enum(["bestEffort", "refuse"])
+      .default("refuse")
+      .describe("Treatment of sessions that no rule fits."),
+    media: z
+      .strictObject({
+        sourcePort: z
+          .enum(["symmetric", "any"])
+          .default("symmetric")
+          .describe("`symmetric`: media comes from the port it is received on. `any`: from any port."),
+        addressFrom: z.enum(["sdp"]).default("sdp").describe("Where the addresses of media are taken from."),
+      })
+      .default({ sourcePort: "symmetric", addressFrom: "sdp" })
+      .describe("How flows are made from session descriptions."),
+    clearinghouse: z
+      .union([z.literal("none"), clearinghouseKeys(context)])
+      .default("none")
+      .describe("The clearinghouse that authorises between domains; with `none` this server does it itself."),
+    routerTimeout: time()
+      .default(millis(2000))
+      .describe("Longest time the router may take to report a decision installed."),
+  });
+
+export type PdpConfig = z.output<ReturnType<typeof pdpSchema>>;

@@ -1,0 +1,70 @@
+/** Schema of a router: the enforcement point on a Linux gateway. */
+import { z } from "zod";
+import { octets } from "../model/units.js";
+import { type CrossProblem, commonKeys, duplicates } from "./common.js";
+import type { PathContext } from "./paths.js";
+import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress } from "./scalars.js";
+
+const interfaceKeys = () =>
+  z.strictObject({
+    name: interfaceName().describe("The interface, as `ip link` shows it."),
+    rate: rate().describe("What the link can carry, counted at layer 2: the root of the HTB tree."),
+    signalling: rate().describe("Guaranteed to signalling on this interface, counted at layer 2."),
+    overhead: count(0, 256)
+      .transform(octets)
+      .default(octets(0))
+      .describe("Octets the link adds to each packet beyond what the kernel counts (ADSL, a tag set by the switch)."),
+  });
+
+const serverKeys = () =>
+  z.strictObject({
+    protocol: z.enum(["udp", "tcp"]).describe("Transport of the signalling protocol."),
+    port: count(1, 65_535).describe("Port of the server."),
+    addresses: z
+      .array(ipAddress())
+      .min(1)
+      .max(256)
+      .describe("Only packets from or to these servers are signalling: a port alone would be a free ride."),
+  });
+
+export const routerSchema = (context: PathContext) =>
+  z.strictObject({
+    ...commonKeys("router", context),
+    pdp: z
+      .strictObject({
+        servers: z.array(socketAddress()).min(1).max(8).describe("Policy servers, in order of preference."),
+      })
+      .describe("The policy server that decides for this router."),
+    kernel: z
+      .strictObject({
+        table: identifier().default("sluice").describe("Name of the own nftables table (family inet)."),
+        interfaces: z.array(interfaceKeys()).min(1).max(64).describe("Interfaces that get an HTB tree."),
+      })
+      .describe("What is managed in the Linux kernel."),
+    signalling: z
+      .strictObject({
+        phb: phb().default("CS3").describe("Per-hop behaviour of signalling."),
+        servers: z.array(serverKeys()).max(64).describe("What counts as signalling."),
+      })
+      .default({ phb: "CS3", servers: [] })
+      .describe("Control traffic that must survive congestion."),
+  });
+
+export type RouterConfig = z.output<ReturnType<typeof routerSchema>>;
+
+export function checkRouter(config: RouterConfig): readonly CrossProblem[] {
+  const { interfaces } = config.kernel;
+  return [
+    ...duplicates(
+      interfaces,
+      "interface",
+      (item) => item.name,
+      (index) => ["kernel", "interfaces", index, "name"],
+    ),
+    ...interfaces.flatMap((item, index) => {
+      if (item.signalling < item.rate) return [];
+      const path = ["kernel", "interfaces", index, "signalling"];
+      return [{ path, message: "signalling takes the whole link", remedy: "make it less than the interface's rate" }];
+    }),
+  ];
+}

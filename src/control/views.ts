@@ -1,0 +1,139 @@
+/** The answers of the control API, version 1: what `sluice show`, `explain` and `trace` print. Base units, no strings to parse. */
+import type { Refusal } from "../model/decision.js";
+import type { MessageEvent } from "../model/event.js";
+import type { SessionId, SessionSide } from "../model/session.js";
+import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
+import type { Counter, FlowCounters } from "../model/usage.js";
+
+/** `/v1/health` */
+export interface HealthView {
+  readonly role: string;
+  readonly name: string;
+  readonly version: string;
+  readonly since: Timestamp;
+  readonly status: "ok" | "degraded";
+  /** What is wrong now, one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** `/v1/show/sessions` */
+export interface SessionView {
+  readonly session: SessionId;
+  readonly callId?: string;
+  readonly caller: string;
+  readonly callee: string;
+  readonly side?: SessionSide;
+  /** The role's own word, such as `authorised`, `installed`, `ended`. */
+  readonly state: string;
+  readonly treatment?: string;
+  /** Of all flows, each direction, counted at layer 3. */
+  readonly rate?: BitsPerSecond;
+  readonly since: Timestamp;
+}
+
+/** `/v1/show/policies`: one flow that is installed, or decided to be. Octets counted at layer 3. */
+export interface PolicyView {
+  readonly id: number;
+  readonly session: SessionId;
+  /** As `describeFlow` writes it. */
+  readonly flow: string;
+  readonly dscp: Dscp;
+  readonly pool: string;
+  readonly rate: BitsPerSecond;
+  /** Live kernel counters; absent where the role has no kernel. */
+  readonly counters?: FlowCounters;
+}
+
+/** `/v1/show/pools`: rates counted at layer 2, each direction. */
+export interface PoolView {
+  readonly name: string;
+  readonly id: number;
+  readonly rate: BitsPerSecond;
+  readonly used: BitsPerSecond;
+  readonly free: BitsPerSecond;
+  readonly sessions: number;
+}
+
+/** One class of one interface; octets counted at layer 2. */
+export interface KernelClassView {
+  readonly interface: string;
+  /** `pool`, `signalling`, `default` or `link`. */
+  readonly kind: string;
+  readonly pool?: string;
+  readonly rate: BitsPerSecond;
+  readonly sent: Counter;
+  readonly dropped: number;
+  readonly backlog: Octets;
+}
+
+/** `/v1/show/kernel` */
+export interface KernelView {
+  /** Whether table and trees are as they should be. */
+  readonly structure: boolean;
+  readonly flows: number;
+  readonly classes: readonly KernelClassView[];
+}
+
+/** `/v1/show/peers` */
+export interface PeerView {
+  readonly name: string;
+  readonly address: string;
+  readonly protocol: string;
+  readonly state: string;
+  readonly since: Timestamp;
+}
+
+/** `/v1/show/usage`: one usage record. Octets counted at layer 3. */
+export interface UsageView {
+  readonly session: SessionId;
+  readonly reporter: string;
+  readonly side: "source" | "destination";
+  readonly caller: string;
+  readonly callee: string;
+  readonly start: Timestamp;
+  readonly duration: Millis;
+  /** The number that the authority gave the session. */
+  readonly transaction: string;
+  /** Both directions together. */
+  readonly counters: FlowCounters;
+  /** Left the reporter's access network, and entered it. */
+  readonly up: FlowCounters;
+  readonly down: FlowCounters;
+  /** Why the session ended. */
+  readonly cause: string;
+}
+
+export interface ExplainStep {
+  readonly at: Timestamp;
+  /** What happened: `request`, `rule`, `clearinghouse`, `admission`, `install`, `remove`, `usage` … */
+  readonly what: string;
+  readonly detail: string;
+}
+
+/** `/v1/explain?session=` (a session id or a Call-ID) */
+export interface ExplainView {
+  readonly session: SessionId;
+  readonly outcome: string;
+  readonly steps: readonly ExplainStep[];
+  readonly refusal?: Refusal;
+}
+
+/** `/v1/events?session=` (a session id, or a Call-ID by a role that knows it) */
+export interface EventsView {
+  /** The session that was meant; null by a role that does not know the Call-ID. */
+  readonly session: SessionId | null;
+  readonly events: readonly MessageEvent[];
+}
+
+export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "peers", "usage"] as const;
+export type ShowTopic = (typeof SHOW_TOPICS)[number];
+
+/** What each `/v1/show/…` route answers. */
+export interface ShowViews {
+  readonly sessions: readonly SessionView[];
+  readonly policies: readonly PolicyView[];
+  readonly pools: readonly PoolView[];
+  readonly kernel: KernelView;
+  readonly peers: readonly PeerView[];
+  readonly usage: readonly UsageView[];
+}

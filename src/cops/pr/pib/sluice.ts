@@ -1,0 +1,47 @@
+/**
+ * Our own classes, under the enterprise number kept for documentation (RFC 5612), until one is
+ * assigned. A PEP that understands them says so in frwkPrcSupport; to others they are not sent.
+ */
+import { parseSessionId, type SessionId } from "../../../model/session.js";
+import { CPERR } from "../errors.js";
+import { attribute } from "../prc.js";
+import { prid, type Syntax, SyntaxProblem, text, unsigned64 } from "../syntax.js";
+import { baseClass } from "./class.js";
+
+const base = baseClass("1.3.6.1.4.1.32473.1");
+
+const digits = text(16, 16);
+
+const sessionId: Syntax<SessionId> = {
+  name: "SessionId",
+  encode: (value) => digits.encode(value),
+  decode: (value) => {
+    const decoded = digits.decode(value);
+    if (decoded instanceof SyntaxProblem) return decoded;
+    return parseSessionId(decoded) ?? new SyntaxProblem(CPERR.attrValueInvalid, "not 16 hexadecimal digits");
+  },
+};
+
+/** Ties a flow to its session, so that a router can show whose it is. The instance is the flow's number. */
+export const sluiceSession = base("sluiceSession", "1", "install", {
+  session: attribute(2, sessionId),
+  clfrElement: attribute(3, prid),
+});
+
+/** Says which dsQ is which pool, and the pool's name for operators. */
+export const sluicePool = base("sluicePool", "2", "install", {
+  name: attribute(2, text(1, 64)),
+  queue: attribute(3, prid),
+});
+
+/**
+ * What a flow carried, in an accounting report: the Feedback PIB's traffic class (RFC 3571) has no room for the
+ * difference between in and out of profile. Octets are counted at layer 3. The instance is the flow's number.
+ */
+export const sluiceUsage = base("sluiceUsage", "3", "report-only", {
+  clfrElement: attribute(2, prid),
+  inProfilePackets: attribute(3, unsigned64),
+  inProfileOctets: attribute(4, unsigned64),
+  outOfProfilePackets: attribute(5, unsigned64),
+  outOfProfileOctets: attribute(6, unsigned64),
+});

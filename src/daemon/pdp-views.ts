@@ -1,0 +1,123 @@
+/** What a policy server shows: from the session service, the ledger and the store. */
+import type { PdpConfig } from "../config/pdp.js";
+import type { ExplainView, PeerView, PolicyView, PoolView, SessionView, UsageView } from "../control/views.js";
+import type { PdpPeer } from "../cops/endpoint/pdp-peer.js";
+import type { Clock } from "../model/clock.js";
+import { describeFlow } from "../model/flow.js";
+import { dscpOf } from "../model/phb.js";
+import { parseSessionId } from "../model/session.js";
+import { bitsPerSecond, dscp, millis } from "../model/units.js";
+import { addFlowCounters } from "../model/usage.js";
+import { rateOf } from "../pdp/admission.js";
+import type { AdmissionLedger } from "../pdp/ledger.js";
+import type { RouterLink } from "../pdp/router/router-link.js";
+import type { SessionRecord } from "../pdp/session-record.js";
+import type { SessionService } from "../pdp/session-service.js";
+import type { SessionStore } from "../pdp/session-store.js";
+import type { SipLink } from "../pdp/sip/sip-link.js";
+import { durationOf, trafficOf } from "../pdp/usage.js";
+
+export interface PdpParts {
+  readonly config: PdpConfig;
+  readonly service: SessionService;
+  readonly store: SessionStore;
+  readonly ledger: AdmissionLedger;
+  readonly sip: SipLink;
+  readonly router: RouterLink;
+  readonly clock: Clock;
+}
+
+/** How many sessions of the past are shown. */
+const RECENT = 100;
+
+export function pdpViews(parts: PdpParts) {
+  const { store, sip, router, clock } = parts;
+  return {
+    show: {
+      sessions: () => store.recent(RECENT).map(sessionView),
+      policies: () => policies(parts),
+      pools: () => pools(parts),
+      peers: () => [...sip.peers(), ...(router.peer === undefined ? [] : [router.peer])].map(peerView(clock)),
+      usage: () =>
+        store
+          .recent(RECENT)
+          .filter(({ state }) => state === "closed")
+          .map(usageView(parts.config.name)),
+    },
+    explain: (session: string) => explain(parts, session),
+  };
+}
+
+const sessionView = (record: SessionRecord): SessionView => ({
+  session: record.id,
+  callId: record.callId,
+  caller: record.caller,
+  callee: record.callee,
+  side: record.side,
+  state: record.state,
+  treatment: record.treatment,
+  rate: bitsPerSecond(Math.max(...(["up", "down"] as const).map((way) => rateOf(flowsOf(record), way)))),
+  since: record.created,
+});
+
+const flowsOf = ({ flows }: SessionRecord) => flows.map(({ flow }) => flow);
+
+function policies({ config, service }: PdpParts): readonly PolicyView[] {
+  return service.live().flatMap(({ id, class: name, flows }) => {
+    const serviceClass = config.classes.find((candidate) => candidate.name === name);
+    return flows.map(({ instance, flow }) => ({
+      id: instance,
+      session: id,
+      flow: describeFlow(flow.key),
+      dscp: serviceClass === undefined ? dscp(0) : dscpOf(serviceClass.phb),
+      pool: serviceClass?.pool ?? "",
+      rate: flow.traffic.rate,
+    }));
+  });
+}
+
+const pools = ({ config, ledger }: PdpParts): readonly PoolView[] =>
+  ledger.view().map(({ name, rate, usedUp, usedDown, sessions }) => {
+    const used = bitsPerSecond(Math.max(usedUp, usedDown));
+    const id = config.pools.find((pool) => pool.name === name)?.id ?? 0;
+    return { name, id, rate, used, free: bitsPerSecond(Math.max(0, rate - used)), sessions };
+  });
+
+const peerView =
+  (clock: Clock) =>
+  ({ pepId, remote, clientType }: PdpPeer): PeerView => ({
+    name: pepId,
+    address: remote,
+    protocol: clientType === 2 ? "COPS-PR" : "COPS",
+    state: "open",
+    since: clock.now(),
+  });
+
+const usageView =
+  (reporter: string) =>
+  (record: SessionRecord): UsageView => {
+    const [up, down] = [trafficOf(record, "up"), trafficOf(record, "down")];
+    return {
+      session: record.id,
+      transaction: record.transactionId,
+      reporter,
+      side: record.side === "originating" ? "source" : "destination",
+      caller: record.caller,
+      callee: record.callee,
+      start: record.answered ?? record.created,
+      duration: millis(durationOf(record)),
+      counters: addFlowCounters(up, down),
+      up,
+      down,
+      cause: record.cause ?? "",
+    };
+  };
+
+/** By session id or Call-ID; undefined for one that was never heard of. */
+function explain({ service, store }: PdpParts, text: string): ExplainView | undefined {
+  const id = parseSessionId(text);
+  const record = (id === undefined ? undefined : service.get(id)) ?? store.findByCallId(text);
+  if (record === undefined) return undefined;
+  const { state, steps, refusal } = record;
+  return { session: record.id, outcome: state, steps, ...(refusal === undefined ? {} : { refusal }) };
+}

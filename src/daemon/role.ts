@@ -1,0 +1,102 @@
+/** What every role is built on: its event log and its control socket. */
+import { join } from "node:path";
+import type { RoleConfig } from "../config/load.js";
+import { type ControlRoute, ControlServer } from "../control/server.js";
+import type { EventsView, HealthView } from "../control/views.js";
+import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
+import type { LadderProtocol } from "../model/event.js";
+import type { Logger } from "../model/log.js";
+import type { SessionId } from "../model/session.js";
+import { EventLog } from "../telemetry/event-log.js";
+
+export interface RunningRole {
+  close(): Promise<void>;
+}
+
+/** Things to undo in reverse order, whether start-up failed half-way or the role is told to stop. */
+export class Cleanup {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0).reverse()) await step();
+  }
+}
+
+export interface RoleContext<Config extends RoleConfig> {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly cleanup: Cleanup;
+  readonly events: EventLog;
+  /** A file in the role's state directory. */
+  readonly statePath: (file: string) => string;
+}
+
+/** Builds a role; whatever it had taken is given back when a later step fails. */
+export async function buildRole<Config extends RoleConfig>(
+  config: Config,
+  log: Logger,
+  build: (context: RoleContext<Config>) => Promise<void>,
+): Promise<RunningRole> {
+  const cleanup = new Cleanup();
+  try {
+    const events = new EventLog({ directory: config.state, log });
+    cleanup.add(() => events.close());
+    const statePath = (file: string) => join(config.state, file);
+    await build({ config, log, clock: SYSTEM_CLOCK, cleanup, events, statePath });
+  } catch (error) {
+    await cleanup.run();
+    throw error;
+  }
+  return { close: () => cleanup.run() };
+}
+
+export interface ControlRoutes {
+  readonly show: Readonly<Record<string, () => Promise<unknown> | unknown>>;
+  readonly explain?: (session: string) => Promise<unknown> | unknown;
+  /** What is wrong now, one sentence each. */
+  readonly problems: () => readonly string[];
+}
+
+const VERSION = "0.1.0";
+
+/** The local API. Last to open: whoever finds it can use the role. */
+export async function openControl<Config extends RoleConfig>(
+  context: RoleContext<Config>,
+  { show, explain, problems }: ControlRoutes,
+): Promise<void> {
+  const { config, log, clock, cleanup, events } = context;
+  const since = clock.now();
+  const routes: Record<string, ControlRoute> = {
+    "/v1/health": async (): Promise<HealthView> => {
+      const found = problems();
+      const status = found.length === 0 ? "ok" : "degraded";
+      return { role: config.role, name: config.name, version: VERSION, since, status, problems: found };
+    },
+    "/v1/events": async ({ session = "" }): Promise<EventsView> => {
+      const id = await events.resolve(session);
+      return { session: id ?? null, events: id === undefined ? [] : await events.query(id) };
+    },
+  };
+  for (const [topic, answer] of Object.entries(show)) routes[`/v1/show/${topic}`] = async () => answer();
+  if (explain !== undefined) {
+    routes["/v1/explain"] = async ({ session = "" }) => explain((await events.resolve(session)) ?? session);
+  }
+  const server = new ControlServer({ path: config.control, routes, log });
+  await server.listen();
+  cleanup.add(() => server.close());
+}
+
+export type Exchange = (session: SessionId, message: string, action: "sent" | "received", remote: string) => void;
+
+/** Notes messages of one protocol, told from our end. */
+export const exchangeLog =
+  (events: EventLog, protocol: LadderProtocol, local: string): Exchange =>
+  (session, message, action, remote) => {
+    const [from, to] = action === "sent" ? [local, remote] : [remote, local];
+    events.record({ session, protocol, message, action, from, to });
+  };

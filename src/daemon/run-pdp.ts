@@ -1,0 +1,147 @@
+/** Composition root of the policy server. */
+import { readFileSync } from "node:fs";
+import type { PdpConfig } from "../config/pdp.js";
+import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
+import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
+import { PdpServer } from "../cops/endpoint/pdp-server.js";
+import { SystemError } from "../model/errors.js";
+import { formatEndpoint, parsePrefix } from "../model/ip.js";
+import type { Logger } from "../model/log.js";
+import { dscpOf } from "../model/phb.js";
+import type { SessionSide } from "../model/session.js";
+import { OspClient } from "../osp/client.js";
+import { loadTrust } from "../osp/token/signer.js";
+import type { Authority, Grant } from "../pdp/authority.js";
+import { LocalAuthority } from "../pdp/authority-local.js";
+import { OspAuthority } from "../pdp/authority-osp.js";
+import { AdmissionLedger } from "../pdp/ledger.js";
+import { policyServer } from "../pdp/policy-server.js";
+import { ReplayStore } from "../pdp/replay-store.js";
+import { RouterLink } from "../pdp/router/router-link.js";
+import { RuleBook } from "../pdp/rules.js";
+import type { SessionRecord, StoredDirectives } from "../pdp/session-record.js";
+import { SessionService } from "../pdp/session-service.js";
+import { SessionStore } from "../pdp/session-store.js";
+import { TOKEN_HEADER } from "../pdp/sip/message-reading.js";
+import { SipLink } from "../pdp/sip/sip-link.js";
+import { UsageSender } from "../pdp/usage-sender.js";
+import { pdpViews } from "./pdp-views.js";
+import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
+
+export const runPdp = (config: PdpConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
+
+async function build(context: RoleContext<PdpConfig>): Promise<void> {
+  const { config, log, clock, cleanup, events, statePath } = context;
+  const store = new SessionStore(statePath("pdp.db"));
+  cleanup.add(() => store.close());
+  const { authority, usage } = openAuthority(context, store);
+  const ledger = new AdmissionLedger(config.pools);
+  const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
+  const router = new RouterLink({
+    router: config.access.router,
+    pools: config.pools,
+    classes: config.classes.map(({ name, pool, phb, outOfProfile }) => ({
+      name,
+      pool,
+      dscp: dscpOf(phb),
+      outOfProfile,
+    })),
+    timeout: config.routerTimeout,
+    log,
+    sessions: () => service.live(),
+    events: () => service,
+    onExchange: exchange,
+  });
+  const service: SessionService = new SessionService({
+    rules: new RuleBook(config.rules, config.defaultTreatment),
+    classes: new Map(config.classes.map((serviceClass) => [serviceClass.name, serviceClass])),
+    ledger,
+    authority,
+    enforcement: router,
+    store,
+    linkOverhead: config.access.linkOverhead,
+    clock,
+    log,
+    settle: (record: SessionRecord) => usage?.settle(record),
+    directivesOf,
+  });
+  const sip = new SipLink({
+    service,
+    rules: {
+      domain: config.domain,
+      prefixes: config.access.prefixes.flatMap((text) => parsePrefix(text) ?? []),
+      symmetric: config.media.sourcePort === "symmetric",
+    },
+    clock,
+    log,
+    agent: config.name,
+    onExchange: exchange,
+  });
+  const server = new PdpServer(
+    {
+      ...config.cops.listen,
+      clock,
+      log,
+      limits: { ...DEFAULT_COPS_LIMITS, maxMessage: config.cops.maxMessage },
+      clientTypes: [config.cops.sipClientType, CLIENT_TYPE_DIFFSERV],
+    },
+    policyServer({ sip, router, routerName: config.access.router, keepAlive: config.cops.keepAlive / 1000, log }),
+  );
+  await server.listen();
+  cleanup.add(() => server.close());
+  usage?.start();
+  const views = pdpViews({ config, service, store, ledger, sip, router, clock });
+  await openControl(context, {
+    show: views.show,
+    explain: views.explain,
+    problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
+  });
+}
+
+interface AuthorityParts {
+  readonly authority: Authority;
+  readonly usage?: UsageSender;
+}
+
+function openAuthority(context: RoleContext<PdpConfig>, store: SessionStore): AuthorityParts {
+  const { config, log, clock, cleanup, events } = context;
+  const { clearinghouse, domain } = config;
+  if (clearinghouse === "none") return { authority: new LocalAuthority(() => store.nextNumber("transaction")) };
+  const client = new OspClient({
+    url: clearinghouse.url,
+    clock,
+    log,
+    timeout: clearinghouse.timeout,
+    retries: clearinghouse.retries,
+    // The clearinghouse knows us by the address we come from.
+    localAddress: config.cops.listen.address,
+    ...(clearinghouse.customerId === undefined ? {} : { customerId: clearinghouse.customerId }),
+    deviceId: clearinghouse.deviceId ?? config.name,
+    onMessage: (action, message, session, { from, to }) => {
+      if (session !== undefined) events.record({ session, protocol: "OSP", message, action, from, to });
+    },
+  });
+  cleanup.add(() => client.close());
+  const usage = new UsageSender(store.database, client, log);
+  cleanup.add(() => usage.close());
+  const trust = loadTrust(clearinghouse.certificates.map(readCertificate));
+  const replay = new ReplayStore(store.database, clock);
+  return { authority: new OspAuthority({ client, trust, replay, domain, clock, log }), usage };
+}
+
+/** The token goes to the other side in the INVITE, and no further than its policy server. */
+function directivesOf(grant: Grant, side: SessionSide): StoredDirectives {
+  if (side === "terminating") return { addHeaders: [], removeHeaders: [TOKEN_HEADER] };
+  const token = grant.token === undefined ? [] : [{ name: TOKEN_HEADER, value: grant.token }];
+  const hop = grant.signalAddress === undefined ? {} : { nextHop: `sip:${grant.signalAddress}` };
+  return { addHeaders: token, removeHeaders: [TOKEN_HEADER], ...hop };
+}
+
+function readCertificate(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const remedy = "correct `clearinghouse.certificates`: the clearinghouse's operator hands the file out";
+    throw new SystemError("CERTIFICATE_FILE", `cannot read ${path}`, { remedy, cause });
+  }
+}

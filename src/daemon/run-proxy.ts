@@ -1,0 +1,109 @@
+/** Composition root of the SIP proxy. */
+import type { ProxyConfig } from "../config/proxy.js";
+import type { PeerView, SessionView } from "../control/views.js";
+import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
+import { PepClient } from "../cops/endpoint/pep-client.js";
+import { formatEndpoint } from "../model/ip.js";
+import type { Logger } from "../model/log.js";
+import { millis } from "../model/units.js";
+import { DialogStore, type PepDialog } from "../pep/sip/dialog-store.js";
+import { SipPep } from "../pep/sip/sip-pep.js";
+import type { HostPort } from "../sip/message/grammar.js";
+import { parseSipUri } from "../sip/message/uri.js";
+import { ProxyCore } from "../sip/proxy/core.js";
+import type { RoutingTable } from "../sip/proxy/options.js";
+import { UdpTransport } from "../sip/transport/udp.js";
+import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
+
+/** Between attempts to reach the policy server. */
+const RECONNECT = { min: millis(100), max: millis(2000) };
+
+export const runProxy = (config: ProxyConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
+
+async function build(context: RoleContext<ProxyConfig>): Promise<void> {
+  const { config, log, clock, cleanup, events, statePath } = context;
+  const store = new DialogStore(statePath("proxy.db"));
+  cleanup.add(() => store.close());
+  let client: PepClient | undefined;
+  const pep = new SipPep({
+    store,
+    clock,
+    log,
+    agent: config.name,
+    onLoss: config.pdp.onLoss,
+    linger: config.linger,
+    onSession: (callId, session) => events.alias(callId, session),
+    onExchange: (session, message, action) => {
+      const ends = client?.ends;
+      if (ends === undefined) return;
+      exchangeLog(events, "COPS", ends.local)(session, message, action, ends.remote);
+    },
+  });
+  const transport = await UdpTransport.open({ addresses: config.sip.listen, logger: log });
+  cleanup.add(() => transport.close());
+  const core = new ProxyCore({
+    transport,
+    clock,
+    logger: log,
+    policy: pep,
+    table: routingTable(config),
+    timers: config.sip.timers,
+    limits: { transactions: config.sip.maxTransactions },
+    messageLog: events.record,
+  });
+  cleanup.add(() => core.close());
+  client = new PepClient(
+    {
+      servers: config.pdp.servers,
+      pepId: config.name,
+      clientType: config.pdp.clientType,
+      clock,
+      log,
+      limits: DEFAULT_COPS_LIMITS,
+      requestTimeout: config.pdp.timeout,
+      reconnect: RECONNECT,
+    },
+    pep,
+  );
+  const connected = client;
+  cleanup.add(() => connected.close());
+  pep.start(connected);
+  await openControl(context, {
+    show: {
+      sessions: () => pep.dialogs().map(sessionView(clock.now())),
+      peers: () => [peerView(connected, clock.now())],
+    },
+    problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
+  });
+}
+
+function routingTable({ sip }: ProxyConfig): RoutingTable {
+  const hops = (entries: Readonly<Record<string, string>>): ReadonlyMap<string, HostPort> =>
+    new Map(
+      Object.entries(entries).flatMap(([name, text]) => {
+        const uri = parseSipUri(text);
+        return uri === undefined ? [] : [[name, { host: uri.host, port: uri.port }] as const];
+      }),
+    );
+  return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes) };
+}
+
+const sessionView =
+  (now: SessionView["since"]) =>
+  ({ context, phase, answered }: PepDialog): SessionView => ({
+    session: context.session,
+    callId: context.callId,
+    caller: context.caller,
+    callee: context.callee,
+    side: context.side,
+    state: answered ? phase : `${phase}, not answered`,
+    since: now,
+  });
+
+const peerView = (client: PepClient, now: PeerView["since"]): PeerView => ({
+  name: "policy server",
+  address: client.ends?.remote ?? formatEndpoint("0.0.0.0", 0),
+  protocol: "COPS",
+  state: client.state,
+  since: now,
+});

@@ -1,0 +1,131 @@
+/** Composition root of the router. The only role that needs CAP_NET_ADMIN. */
+import type { RouterConfig } from "../config/router.js";
+import type { KernelView, PeerView, PolicyView, PoolView } from "../control/views.js";
+import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
+import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
+import { PepClient } from "../cops/endpoint/pep-client.js";
+import { openLinuxKernel } from "../kernel/linux.js";
+import type { KernelPort } from "../kernel/port.js";
+import { describeFlow } from "../model/flow.js";
+import type { Logger } from "../model/log.js";
+import { dscpOf } from "../model/phb.js";
+import { bitsPerSecond, millis } from "../model/units.js";
+import { type LocalState, RouterPep } from "../pep/router/router-pep.js";
+import { UsageJournal } from "../pep/router/usage-journal.js";
+import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
+
+const RECONNECT = { min: millis(100), max: millis(2000) };
+/** A call takes some two dozen rows: room for ten thousand. */
+const MAX_INSTANCES = 250_000;
+
+export const runRouter = (config: RouterConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
+
+async function build(context: RoleContext<RouterConfig>): Promise<void> {
+  const { config, log, clock, cleanup, events, statePath } = context;
+  const kernel = await openLinuxKernel({ table: config.kernel.table, log });
+  cleanup.add(() => kernel.close());
+  const journal = new UsageJournal(statePath("router.db"), clock);
+  cleanup.add(() => journal.close());
+  let client: PepClient | undefined;
+  const pep = new RouterPep({
+    identity: { name: config.name, maxMessage: DEFAULT_COPS_LIMITS.maxMessage },
+    local: localState(config),
+    kernel,
+    journal,
+    log,
+    maxInstances: MAX_INSTANCES,
+    onExchange: (session, message, action) => {
+      const ends = client?.ends;
+      if (ends === undefined) return;
+      exchangeLog(events, "COPS", ends.local)(session, message, action, ends.remote);
+    },
+  });
+  client = new PepClient(
+    {
+      servers: config.pdp.servers,
+      pepId: config.name,
+      clientType: CLIENT_TYPE_DIFFSERV,
+      clock,
+      log,
+      limits: DEFAULT_COPS_LIMITS,
+      requestTimeout: millis(10_000),
+      reconnect: RECONNECT,
+    },
+    pep,
+  );
+  const connected = client;
+  cleanup.add(() => pep.close());
+  await pep.start(connected);
+  await openControl(context, {
+    show: {
+      policies: () => policies(pep, kernel),
+      pools: () => pools(pep),
+      kernel: () => kernelView(kernel),
+      peers: () => [peerView(connected, clock.now())],
+    },
+    problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
+  });
+}
+
+function localState({ kernel, signalling }: RouterConfig): LocalState {
+  return {
+    interfaces: kernel.interfaces.map(({ name, rate, overhead, signalling: signallingRate }) => ({
+      name,
+      rate,
+      overhead,
+      signallingRate,
+    })),
+    signalling: signalling.servers.map(({ protocol, port, addresses }) => ({ protocol, port, servers: addresses })),
+    signallingDscp: dscpOf(signalling.phb),
+  };
+}
+
+async function policies(pep: RouterPep, kernel: KernelPort): Promise<readonly PolicyView[]> {
+  const counters = await kernel.counters();
+  const { flows, pools: classes } = pep.desired;
+  return [...flows.values()].map((rule) => {
+    const counted = counters.get(rule.id);
+    return {
+      id: rule.id,
+      session: rule.session,
+      flow: describeFlow(rule.key),
+      dscp: rule.dscp,
+      pool: classes.get(rule.pool)?.name ?? String(rule.pool),
+      rate: rule.rate,
+      ...(counted === undefined ? {} : { counters: counted }),
+    };
+  });
+}
+
+/** What the flows of a pool may send together, layer 3; the policy server keeps the exact account. */
+function pools(pep: RouterPep): readonly PoolView[] {
+  const { flows, pools: classes } = pep.desired;
+  return [...classes.values()].map(({ id, name, rate }) => {
+    const own = [...flows.values()].filter(({ pool }) => pool === id);
+    // Every flow of a session has its opposite: half of the sum is one direction.
+    const used = bitsPerSecond(own.reduce((sum, flow) => sum + flow.rate, 0) / 2);
+    const sessions = new Set(own.map(({ session }) => session)).size;
+    return { name, id, rate, used, free: bitsPerSecond(Math.max(0, rate - used)), sessions };
+  });
+}
+
+async function kernelView(kernel: KernelPort): Promise<KernelView> {
+  const { structure, flows, classes, pools: byId } = await kernel.read();
+  return {
+    structure,
+    flows: flows.size,
+    classes: classes.map((found) => {
+      const pool = found.pool === undefined ? undefined : (byId.get(found.pool)?.name ?? String(found.pool));
+      const { interface: name, kind, rate, sent, dropped, backlog } = found;
+      return { interface: name, kind, rate, sent, dropped, backlog, ...(pool === undefined ? {} : { pool }) };
+    }),
+  };
+}
+
+const peerView = (client: PepClient, now: PeerView["since"]): PeerView => ({
+  name: "policy server",
+  address: client.ends?.remote ?? "",
+  protocol: "COPS-PR",
+  state: client.state,
+  since: now,
+});

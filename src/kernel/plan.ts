@@ -1,0 +1,91 @@
+/** The difference between what is wanted and what the kernel holds. Pure; shared by every implementation. */
+import { flowKeyId } from "../model/flow.js";
+import { toBytesPerSecond } from "../model/units.js";
+import type { DesiredState, FlowRule, KernelChange, ObservedState, OutOfProfile, PoolClass } from "./port.js";
+import { structureId } from "./structure-id.js";
+
+type FlowChange = Extract<KernelChange, { kind: "flow.add" | "flow.remove" }>;
+
+function sameOutOfProfile(left: OutOfProfile, right: OutOfProfile): boolean {
+  if (left.action === "remark" && right.action === "remark") return left.dscp === right.dscp;
+  return left.action === right.action;
+}
+
+/** The kernel counts in whole octets per second: rates that fall together there are the same. */
+export function sameRule(left: FlowRule, right: FlowRule): boolean {
+  return (
+    left.id === right.id &&
+    left.session === right.session &&
+    flowKeyId(left.key) === flowKeyId(right.key) &&
+    left.dscp === right.dscp &&
+    left.pool === right.pool &&
+    toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate) &&
+    left.burst === right.burst &&
+    sameOutOfProfile(left.outOfProfile, right.outOfProfile)
+  );
+}
+
+export function samePool(left: PoolClass, right: PoolClass): boolean {
+  return (
+    left.id === right.id && left.name === right.name && toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate)
+  );
+}
+
+/**
+ * In the order in which changes are applied: structure, pools that grow or appear, flows (those that go before
+ * those that come, so that a key may pass from one to the other), pools that go. What the kernel holds
+ * and nobody wants is removed.
+ */
+export function planChanges(desired: DesiredState, observed: ObservedState): readonly KernelChange[] {
+  const changes: KernelChange[] = [];
+  if (!observed.structure || observed.structureId !== structureId(desired)) changes.push({ kind: "structure" });
+  for (const pool of desired.pools.values()) {
+    const present = observed.pools.get(pool.id);
+    if (present === undefined || !samePool(present, pool)) changes.push({ kind: "pool.set", pool });
+  }
+  const { removes, adds } = planFlows(desired, observed);
+  changes.push(...removes, ...adds);
+  for (const pool of observed.pools.values()) {
+    if (!desired.pools.has(pool.id)) changes.push({ kind: "pool.remove", pool });
+  }
+  return changes;
+}
+
+function planFlows(desired: DesiredState, observed: ObservedState): { removes: FlowChange[]; adds: FlowChange[] } {
+  const removes: FlowChange[] = [];
+  const adds: FlowChange[] = [];
+  for (const { rule } of observed.flows.values()) {
+    const wanted = desired.flows.get(rule.id);
+    if (wanted === undefined || !sameRule(wanted, rule)) removes.push({ kind: "flow.remove", rule });
+  }
+  for (const rule of desired.flows.values()) {
+    const present = observed.flows.get(rule.id);
+    if (present === undefined || !sameRule(present.rule, rule)) adds.push({ kind: "flow.add", rule });
+  }
+  return { removes, adds };
+}
+
+/** The changes of one call, by the step that carries them out. */
+export interface ChangeSteps {
+  readonly structure: boolean;
+  readonly poolSets: readonly PoolClass[];
+  readonly removes: readonly FlowRule[];
+  readonly adds: readonly FlowRule[];
+  readonly poolRemoves: readonly PoolClass[];
+}
+
+export function stepsOf(changes: readonly KernelChange[]): ChangeSteps {
+  const poolSets: PoolClass[] = [];
+  const removes: FlowRule[] = [];
+  const adds: FlowRule[] = [];
+  const poolRemoves: PoolClass[] = [];
+  let structure = false;
+  for (const change of changes) {
+    if (change.kind === "structure") structure = true;
+    else if (change.kind === "pool.set") poolSets.push(change.pool);
+    else if (change.kind === "pool.remove") poolRemoves.push(change.pool);
+    else if (change.kind === "flow.remove") removes.push(change.rule);
+    else adds.push(change.rule);
+  }
+  return { structure, poolSets, removes, adds, poolRemoves };
+}

@@ -1,0 +1,82 @@
+/** What no implementation can carry out is refused before anything is touched. */
+
+import { KernelError } from "../model/errors.js";
+import { describeFlow, IP_PROTOCOL } from "../model/flow.js";
+import { familyOf, parseAddress } from "../model/ip.js";
+import { toBytesPerSecond } from "../model/units.js";
+import { MAX_POOL } from "./mark.js";
+import type { ChangeSteps } from "./plan.js";
+import type { DesiredState, FlowRule, ManagedInterface, PoolClass } from "./port.js";
+
+const U32 = 0xffffffff;
+/** nftables computes the bucket as 10^9 × (rate + burst) in 64 bits. */
+const MAX_POLICED_OCTETS = 18_000_000_000;
+const MAX_POOL_NAME = 80;
+const MIN_LINK_RATE = 8000;
+
+const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 0xffff;
+const isCanonical = (address: string): boolean => parseAddress(address) === address;
+
+function refuse(code: string, object: string, why: string): KernelError {
+  return new KernelError(code, `${object}: ${why}`, { operation: `check ${object}`, errno: "EINVAL" });
+}
+
+export function checkFlow(rule: FlowRule): void {
+  const object = `flow ${rule.id} (${describeFlow(rule.key)})`;
+  const fail = (why: string): KernelError => refuse("KERNEL_FLOW_INVALID", object, why);
+  const { source, destination, protocol } = rule.key;
+  if (!Number.isSafeInteger(rule.id) || rule.id < 1) throw fail("a flow id is a whole number from 1");
+  if (!(protocol in IP_PROTOCOL)) throw fail("only TCP and UDP flows have ports to match");
+  if (!isCanonical(source.address) || !isCanonical(destination.address)) throw fail("an address is not canonical");
+  if (familyOf(source.address) !== familyOf(destination.address)) throw fail("its ends are of different families");
+  if (!isPort(destination.port) || (source.port !== undefined && !isPort(source.port)))
+    throw fail("a port is 1 to 65535");
+  if (rule.pool < 1 || rule.pool > MAX_POOL) throw fail(`a pool id is 1 to ${MAX_POOL}`);
+  const rate = toBytesPerSecond(rule.rate);
+  if (rate < 1) throw fail("a rate of 0 lets nothing through; remove the flow instead");
+  if (!Number.isInteger(rule.burst) || rule.burst > U32) throw fail(`a burst is a whole number of octets to ${U32}`);
+  if (rate + rule.burst > MAX_POLICED_OCTETS) throw fail("rate and burst together exceed what nftables can count");
+}
+
+export function checkPool(pool: PoolClass): void {
+  const object = `pool ${pool.id} "${pool.name}"`;
+  const fail = (why: string): KernelError => refuse("KERNEL_POOL_INVALID", object, why);
+  if (!Number.isInteger(pool.id) || pool.id < 1 || pool.id > MAX_POOL) throw fail(`a pool id is 1 to ${MAX_POOL}`);
+  if (encodeURIComponent(pool.name).length > MAX_POOL_NAME) throw fail("its name is too long for the kernel's comment");
+}
+
+/** Names go into command lines: only what needs no quoting. */
+export function checkInterface(link: ManagedInterface): void {
+  const object = `interface ${link.name}`;
+  const fail = (why: string): KernelError => refuse("KERNEL_INTERFACE_INVALID", object, why);
+  if (!/^[A-Za-z0-9_.-]{1,15}$/.test(link.name)) throw fail("not a name that Sluice can manage");
+  if (link.rate < MIN_LINK_RATE) throw fail(`a link carries at least ${MIN_LINK_RATE} bit/s`);
+  if (link.signallingRate > link.rate) throw fail("more is guaranteed to signalling than the link carries");
+  if (!Number.isInteger(link.overhead) || link.overhead > 1000) throw fail("the overhead is 0 to 1000 octets");
+}
+
+function checkSignalling(desired: DesiredState): void {
+  for (const match of desired.signalling) {
+    const object = `signalling ${match.protocol} port ${match.port}`;
+    if (!isPort(match.port)) throw refuse("KERNEL_SIGNALLING_INVALID", object, "a port is 1 to 65535");
+    const wrong = match.servers.find((address) => !isCanonical(address));
+    if (wrong !== undefined) throw refuse("KERNEL_SIGNALLING_INVALID", object, `${wrong} is not a canonical address`);
+  }
+}
+
+/** @throws KernelError whose message names the object and says why it cannot be. */
+export function checkSteps(desired: DesiredState, steps: ChangeSteps): void {
+  if (steps.structure) {
+    desired.interfaces.forEach(checkInterface);
+    checkSignalling(desired);
+    const names = new Set(desired.interfaces.map((link) => link.name));
+    if (names.size !== desired.interfaces.length)
+      throw refuse("KERNEL_INTERFACE_INVALID", "interfaces", "one is listed twice");
+  }
+  steps.poolSets.forEach(checkPool);
+  for (const rule of steps.adds) {
+    checkFlow(rule);
+    if (!desired.pools.has(rule.pool))
+      throw refuse("KERNEL_POOL_UNKNOWN", `flow ${rule.id}`, `its pool ${rule.pool} is not among the desired pools`);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Our router, over COPS-PR (RFC 3084): its first request is answered with the complete policy, every change
+ * after that is one unsolicited decision, and is done when its report came.
+ */
+import type { DecMessage, ReqMessage, RptMessage } from "../../cops/codec/message.js";
+import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
+import { type Binding, decodeClientSi, decodeReport, type Removal } from "../../cops/pr/bindings.js";
+import { encodeProvisioning } from "../../cops/pr/decision.js";
+import { splitPrid } from "../../cops/pr/oid.js";
+import { pib } from "../../cops/pr/pib/index.js";
+import { decodeRow } from "../../cops/pr/prc.js";
+import type { Refusal, RefusalReason } from "../../model/decision.js";
+import { DecodeError, SluiceError } from "../../model/errors.js";
+import type { TrafficSpec } from "../../model/flow.js";
+import type { Logger } from "../../model/log.js";
+import type { SessionId } from "../../model/session.js";
+import type { Millis, Octets } from "../../model/units.js";
+import type { FlowCounters } from "../../model/usage.js";
+import type { Enforcement, EnforcementChange, EnforcementEvents } from "../enforcement.js";
+import type { InstalledFlow, SessionRecord } from "../session-record.js";
+import { type BasePolicy, basePolicy, type PolicyClass, type PolicyPool } from "./base-policy.js";
+import { flowBindings, flowRemovals, tokenBucketRow } from "./flow-rows.js";
+
+export interface RouterLinkOptions {
+  /** PEP-ID of the router that enforces for us; others are refused. */
+  readonly router: string;
+  readonly pools: readonly PolicyPool[];
+  readonly classes: readonly PolicyClass[];
+  /** Longest wait for a report. */
+  readonly timeout: Millis;
+  readonly log: Logger;
+  /** Sessions whose flows have to be in force. */
+  readonly sessions: () => readonly SessionRecord[];
+  readonly events: () => EnforcementEvents;
+  /** Told of each decision and each report of a session, for the trace. */
+  readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", router: string) => void;
+}
+
+export class RouterLink implements Enforcement {
+  readonly #options: RouterLinkOptions;
+  readonly #base: BasePolicy;
+  readonly #buckets = new BucketTable();
+  #channel: { readonly peer: PdpPeer; readonly handle: Buffer } | undefined;
+
+  constructor(options: RouterLinkOptions) {
+    this.#options = options;
+    this.#base = basePolicy(options.pools, options.classes);
+  }
+
+  get connected(): boolean {
+    return this.#channel !== undefined;
+  }
+
+  get peer(): PdpPeer | undefined {
+    return this.#channel?.peer;
+  }
+
+  /** The router asks for its policy: all of it, in one decision (RFC 3318 §2.3, full state). */
+  request(peer: PdpPeer, req: ReqMessage): Pick<DecMessage, "decisions"> {
+    this.#channel = { peer, handle: req.handle };
+    const live = this.#options.sessions().filter(({ state }) => state === "reserved");
+    const bindings = live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows));
+    return { decisions: encodeProvisioning({ removals: [], bindings: [...this.#base.bindings, ...bindings] }) };
+  }
+
+  /** Accounting: final counters of flows. The report on the complete policy: the router holds what we said. */
+  report(peer: PdpPeer, rpt: RptMessage): void {
+    if (this.#channel?.peer !== peer) return;
+    if (rpt.reportType === "accounting") this.#accounting(rpt);
+    else if (!rpt.solicited) this.#options.log.error("pdp.router-failed", { errors: describeReport(rpt) });
+    else if (rpt.reportType === "success") this.#options.events().inSync();
+    else this.#options.log.error("pdp.router-refused-policy", { errors: describeReport(rpt) });
+  }
+
+  closed(peer: PdpPeer, reason: string): void {
+    if (this.#channel?.peer !== peer) return;
+    this.#channel = undefined;
+    this.#options.log.warn("pdp.router-lost", { router: peer.pepId, reason });
+  }
+
+  async change({ session, class: name, remove, install }: EnforcementChange): Promise<{ admitted: true } | Refusal> {
+    const { router, onExchange, timeout } = this.#options;
+    const channel = this.#channel;
+    if (channel === undefined) return refuse("routerUnavailable", `router ${router} is not connected`);
+    const removals: readonly Removal[] = remove.flatMap(({ instance }) => flowRemovals(instance));
+    const bindings = this.#bindingsOf(session, name, install);
+    try {
+      onExchange?.(session, install.length > 0 ? "DEC Install" : "DEC Remove", "sent", channel.peer.remote);
+      const rpt = await channel.peer.decide(channel.handle, encodeProvisioning({ removals, bindings }), timeout);
+      onExchange?.(session, "RPT", "received", channel.peer.remote);
+      if (rpt.reportType === "success") return { admitted: true };
+      return refuse("routerFailed", `router ${router} could not: ${describeReport(rpt)}`);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      return refuse("routerUnavailable", `router ${router} did not report: ${error.message}`);
+    }
+  }
+
+  #bindingsOf(session: SessionId, className: string, flows: readonly InstalledFlow[]): readonly Binding[] {
+    const targets = this.#base.targets.get(className);
+    if (targets === undefined) return [];
+    const buckets = new Map<number, Binding>();
+    const rows = flows.flatMap(({ instance, flow }) => {
+      const parameters = this.#buckets.instanceOf(flow.traffic);
+      buckets.set(parameters, tokenBucketRow(parameters, flow.traffic));
+      return flowBindings({ instance, session, key: flow.key, parameters, targets });
+    });
+    return [...buckets.values(), ...rows];
+  }
+
+  #accounting(rpt: RptMessage): void {
+    try {
+      this.#options.events().flowsFinal(finalsOf(decodeClientSi(rpt.named)));
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#options.log.warn("pdp.accounting-unreadable", { error: error.message });
+    }
+  }
+}
+
+/**
+ * Equal parameters share a row (UNIQUENESS of dsTBParam). Rows are written again with every flow that uses
+ * them, which changes nothing, and stay when the last flow has gone: there are few, one per codec.
+ */
+class BucketTable {
+  readonly #instances = new Map<string, number>();
+
+  instanceOf({ rate, burst }: TrafficSpec): number {
+    const key = `${Math.ceil(rate / 1000)} ${Math.ceil(burst)}`;
+    const instance = this.#instances.get(key) ?? this.#instances.size + 1;
+    this.#instances.set(key, instance);
+    return instance;
+  }
+}
+
+function finalsOf(bindings: readonly Binding[]): ReadonlyMap<number, FlowCounters> {
+  const finals = new Map<number, FlowCounters>();
+  for (const { prid, values } of bindings) {
+    const place = splitPrid(prid);
+    if (place?.entry !== pib.sluiceUsage.entry) continue;
+    const decoded = decodeRow(pib.sluiceUsage, place.instance, values);
+    if (!decoded.ok) continue;
+    const { row } = decoded;
+    finals.set(place.instance, {
+      inProfile: { packets: Number(row.inProfilePackets), octets: Number(row.inProfileOctets) as Octets },
+      outOfProfile: { packets: Number(row.outOfProfilePackets), octets: Number(row.outOfProfileOctets) as Octets },
+    });
+  }
+  return finals;
+}
+
+function describeReport(rpt: RptMessage): string {
+  try {
+    const { gperr, errors } = decodeReport(rpt.named);
+    const specific = errors.map(({ prid, cperr }) => `${prid}: CPERR ${cperr.code}/${cperr.subCode}`);
+    return [...(gperr === undefined ? [] : [`GPERR ${gperr.code}/${gperr.subCode}`]), ...specific].join(", ");
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return "an unreadable report";
+  }
+}
+
+const refuse = (reason: RefusalReason, text: string): Refusal => ({ admitted: false, reason, text });

@@ -1,0 +1,67 @@
+/** How the record of a new session begins, and the sentences that `explain` shows. Pure. */
+import type { Refusal } from "../model/decision.js";
+import { ZERO_FLOW_COUNTERS } from "../model/usage.js";
+import type { Grant } from "./authority.js";
+import type { PoolNeed } from "./ledger.js";
+import type { RuleVerdict } from "./rules.js";
+import type { SessionAttemptFacts } from "./session-facts.js";
+import type { SessionRecord, SessionStep, StoredDirectives } from "./session-record.js";
+
+const NOTHING_TO_ADD: StoredDirectives = { addHeaders: [], removeHeaders: [] };
+
+/** A session that the authority granted. */
+export function authorisedSession(
+  facts: SessionAttemptFacts,
+  verdict: RuleVerdict,
+  outcome: { readonly grant: Grant; readonly directives: StoredDirectives; readonly step: SessionStep },
+): SessionRecord {
+  const { grant, directives, step } = outcome;
+  return { ...draft(facts, verdict, step), state: "authorised", transactionId: grant.transactionId, directives };
+}
+
+/** A session that never was: kept so that it can be explained. */
+export function refusedSession(
+  facts: SessionAttemptFacts,
+  verdict: RuleVerdict,
+  outcome: { readonly refusal: Refusal; readonly step: SessionStep },
+): SessionRecord {
+  return { ...draft(facts, verdict, outcome.step), state: "refused", refusal: outcome.refusal };
+}
+
+function draft(facts: SessionAttemptFacts, verdict: RuleVerdict, step: SessionStep): Omit<SessionRecord, "state"> {
+  const assured = verdict.treatment === "assured";
+  return {
+    id: facts.id,
+    callId: facts.callId,
+    peer: facts.peer,
+    side: facts.side,
+    caller: facts.caller,
+    callee: facts.callee,
+    offer: facts.offer,
+    reoffer: undefined,
+    rule: verdict.rule,
+    treatment: assured ? "assured" : "bestEffort",
+    class: assured ? verdict.class : undefined,
+    transactionId: "",
+    directives: NOTHING_TO_ADD,
+    flows: [],
+    past: [],
+    needs: [],
+    refusal: undefined,
+    created: step.at,
+    answered: undefined,
+    ended: undefined,
+    cause: undefined,
+    steps: [step],
+  };
+}
+
+export const describeNeeds = (needs: readonly PoolNeed[]): string =>
+  needs.map(({ up, down }) => `${up / 1000} kbit/s up, ${down / 1000} kbit/s down`).join("; ");
+
+export function describeUsage(record: SessionRecord): string {
+  const flows = [...record.flows, ...record.past];
+  if (flows.length === 0) return "nothing was installed";
+  const total = flows.reduce((sum, { final = ZERO_FLOW_COUNTERS }) => sum + final.inProfile.octets, 0);
+  return `${flows.length} flows removed, ${total} octets in profile at layer 3`;
+}

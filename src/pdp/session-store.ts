@@ -1,0 +1,100 @@
+/** Durable sessions. What `save` took survives a kill at any later moment (WAL, synchronous=FULL). */
+import type { SessionId } from "../model/session.js";
+import { type Database, type Migration, openDatabase } from "../store/database.js";
+import { OUTBOX_MIGRATION } from "../store/outbox.js";
+import { REPLAY_MIGRATION } from "./replay-store.js";
+import { holdsResources, type SessionRecord } from "./session-record.js";
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "sessions",
+    up: `CREATE TABLE session (
+     id TEXT PRIMARY KEY,
+     call_id TEXT NOT NULL,
+     holds INTEGER NOT NULL,
+     created REAL NOT NULL,
+     record TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX session_holds ON session (holds) WHERE holds = 1;
+   CREATE INDEX session_call_id ON session (call_id);
+   CREATE INDEX session_created ON session (created);
+   CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;`,
+  },
+  OUTBOX_MIGRATION,
+  REPLAY_MIGRATION,
+];
+
+/** How many numbers are set aside in one write. */
+const BLOCK = 1000;
+
+interface Row {
+  readonly record: string;
+}
+
+export class SessionStore {
+  readonly database: Database;
+  readonly #numbers = new Map<string, { next: number; end: number }>();
+
+  constructor(path: string) {
+    this.database = openDatabase(path, MIGRATIONS);
+  }
+
+  save(record: SessionRecord): void {
+    this.database
+      .prepare(
+        `INSERT INTO session (id, call_id, holds, created, record) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET holds = excluded.holds, created = excluded.created, record = excluded.record`,
+      )
+      .run(record.id, record.callId, holdsResources(record) ? 1 : 0, record.created, JSON.stringify(record));
+  }
+
+  find(id: SessionId): SessionRecord | undefined {
+    return this.#one("SELECT record FROM session WHERE id = ?", id);
+  }
+
+  /** The newest session of a Call-ID. */
+  findByCallId(callId: string): SessionRecord | undefined {
+    return this.#one("SELECT record FROM session WHERE call_id = ? ORDER BY created DESC LIMIT 1", callId);
+  }
+
+  /** Every session that still holds something: what a restarted server begins with. */
+  holding(): readonly SessionRecord[] {
+    const rows = this.database.prepare("SELECT record FROM session WHERE holds = 1").all() as Row[];
+    return rows.map(({ record }) => JSON.parse(record) as SessionRecord);
+  }
+
+  recent(limit: number): readonly SessionRecord[] {
+    const rows = this.database.prepare("SELECT record FROM session ORDER BY created DESC LIMIT ?").all(limit) as Row[];
+    return rows.map(({ record }) => JSON.parse(record) as SessionRecord);
+  }
+
+  /** A number never given before, also across restarts: a block is set aside on disk before its first is used. */
+  nextNumber(name: string): number {
+    let block = this.#numbers.get(name);
+    if (block === undefined || block.next > block.end) {
+      const start = this.#setAside(name);
+      block = { next: start, end: start + BLOCK - 1 };
+      this.#numbers.set(name, block);
+    }
+    return block.next++;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  #setAside(name: string): number {
+    const row = this.database
+      .prepare(
+        `INSERT INTO counter (name, value) VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET value = value + ? RETURNING value`,
+      )
+      .get(name, BLOCK, BLOCK) as { value: number };
+    return row.value - BLOCK + 1;
+  }
+
+  #one(sql: string, key: string): SessionRecord | undefined {
+    const row = this.database.prepare(sql).get(key) as Row | undefined;
+    return row === undefined ? undefined : (JSON.parse(row.record) as SessionRecord);
+  }
+}

@@ -1,0 +1,200 @@
+/** From a SIP message that a proxy sent along to what the session service works with. Pure. */
+import type { Refusal, RefusalReason } from "../../model/decision.js";
+import { DecodeError } from "../../model/errors.js";
+import type { FlowDirection, SessionFlow } from "../../model/flow.js";
+import { type IpPrefix, parseAddress, prefixContains } from "../../model/ip.js";
+import { type SessionSide, sessionIdOf } from "../../model/session.js";
+import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
+import { parseMessage } from "../../sip/message/parse.js";
+import { type NameAddr, parseSipUri } from "../../sip/message/uri.js";
+import type { SessionDescription } from "../../sip/sdp/description.js";
+import { flowsOf, type MediaFlow, type Party } from "../../sip/sdp/flows.js";
+import { readSdp } from "../../sip/sdp/reader.js";
+import type { SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
+import type { Offer } from "../session-record.js";
+
+export interface ReadingRules {
+  /** Users of this domain are ours. */
+  readonly domain: string;
+  /** Media of our side must come from and go to here. */
+  readonly prefixes: readonly IpPrefix[];
+  readonly symmetric: boolean;
+}
+
+export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+/** Carries the OSP token from domain to domain (draft-johnston-sip-osp-token). */
+export const TOKEN_HEADER = "P-OSP-Auth-Token";
+/** base64 of the longest token that is looked at. */
+const TOKEN_LIMIT = 8192;
+
+/** @throws DecodeError if the octets are no SIP message */
+export function readMessage(octets: Buffer): SipMessage {
+  const parsed = parseMessage(octets);
+  if (parsed.kind === "request") return parsed.request;
+  if (parsed.kind === "response") return parsed.response;
+  throw new DecodeError("SIP_EMPTY", "no SIP message", { offset: 0, object: "Signaled ClientSI" });
+}
+
+export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules): Reading<SessionAttemptFacts> {
+  const caller = addressOfRecord(invite.from);
+  const callee = uriAddress(invite.requestUri);
+  const fromTag = invite.fromTag;
+  if (caller === undefined || callee === undefined || fromTag === undefined || invite.callId === "") {
+    return refuse("mediaUnreadable", "From or Request-URI is not a SIP address");
+  }
+  const side: SessionSide = domainOf(callee) === rules.domain ? "terminating" : "originating";
+  const offer = offerOf(invite, fromTag);
+  const flows = offer === undefined ? undefined : readFlows(offer, undefined, { rules, side });
+  if (flows !== undefined && !flows.ok) return flows;
+  return {
+    ok: true,
+    value: {
+      id: sessionIdOf(invite.callId, fromTag),
+      callId: invite.callId,
+      peer,
+      side,
+      caller,
+      callee,
+      offer,
+      media: [...new Set((flows?.value ?? []).map(({ media }) => media))],
+      flows: (flows?.value ?? []).map((flow) => ({ direction: directionOf(flow, side), traffic: flow.traffic })),
+      token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
+    },
+  };
+}
+
+/** What is agreed, or still open, when `response` (or the ACK) came to an INVITE. */
+export function readAnswer(
+  message: SipMessage,
+  state: { readonly offer: Offer | undefined; readonly reoffer: Offer | undefined; readonly side: SessionSide },
+  rules: ReadingRules,
+): Reading<SessionAnswerFacts> {
+  const final = message.kind !== "response" || (message as SipResponse).status >= 200;
+  const body = sdpOf(message);
+  const offer = state.reoffer ?? state.offer;
+  const context = { rules, side: state.side, answerer: answererAddress(message) };
+  if (offer === undefined) {
+    // RFC 3261 §13.2.1: an INVITE without an offer gets it in the answer, and answers it in the ACK.
+    const made: Offer | undefined = body === undefined ? undefined : { by: "callee", sdp: body };
+    const flows = made === undefined ? undefined : readFlows(made, undefined, context);
+    if (flows !== undefined && !flows.ok) return flows;
+    const pending = (flows?.value ?? []).map((flow) => reservation(flow, state.side));
+    return { ok: true, value: { flows: [], pending, final, offers: { offer: made, reoffer: undefined } } };
+  }
+  const flows = readFlows(offer, body, context);
+  if (!flows.ok) return flows;
+  const installable = flows.value.flatMap((flow) => sessionFlow(flow, state.side));
+  const pending = flows.value.filter((flow) => sessionFlow(flow, state.side).length === 0);
+  const offers = body === undefined ? state : { offer, reoffer: undefined };
+  return {
+    ok: true,
+    value: {
+      flows: installable,
+      pending: pending.map((flow) => reservation(flow, state.side)),
+      final,
+      offers: { offer: offers.offer, reoffer: offers.reoffer },
+    },
+  };
+}
+
+/** An offer inside the dialog, and the most that it may come to. */
+export function readReoffer(
+  message: SipMessage,
+  { callerTag, side }: { readonly callerTag: string; readonly side: SessionSide },
+  rules: ReadingRules,
+): Reading<{ readonly offer: Offer; readonly flows: SessionAttemptFacts["flows"] } | undefined> {
+  const offer = offerOf(message, callerTag);
+  if (offer === undefined) return { ok: true, value: undefined };
+  const flows = readFlows(offer, undefined, { rules, side });
+  if (!flows.ok) return flows;
+  return { ok: true, value: { offer, flows: flows.value.map((flow) => reservation(flow, side)) } };
+}
+
+function offerOf(message: SipMessage, callerTag: string): Offer | undefined {
+  const sdp = sdpOf(message);
+  return sdp === undefined ? undefined : { by: message.fromTag === callerTag ? "caller" : "callee", sdp };
+}
+
+function sdpOf(message: SipMessage): string | undefined {
+  const isSdp = message.contentType?.toLowerCase() === "application/sdp";
+  return isSdp && message.body.length > 0 ? message.body.toString("latin1") : undefined;
+}
+
+interface FlowContext {
+  readonly rules: ReadingRules;
+  readonly side: SessionSide;
+  readonly answerer?: string | undefined;
+}
+
+function readFlows(offer: Offer, answer: string | undefined, context: FlowContext): Reading<readonly MediaFlow[]> {
+  const { rules, side, answerer } = context;
+  let described: { readonly offer: SessionDescription; readonly answer: SessionDescription | undefined };
+  try {
+    const read = (sdp: string) => readSdp(Buffer.from(sdp, "latin1"));
+    described = { offer: read(offer.sdp), answer: answer === undefined ? undefined : read(answer) };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return refuse("mediaUnreadable", `session description: ${error.message}`);
+  }
+  const result = flowsOf(described.offer, described.answer, {
+    offerer: offer.by,
+    symmetric: rules.symmetric,
+    ...(answerer === undefined ? {} : { answererAddress: answerer }),
+  });
+  if (result.kind === "unusable") return refuse("mediaUnacceptable", result.text);
+  const stray = result.flows.find((flow) => !isOurs(flow, side, rules));
+  if (stray?.key !== undefined) {
+    const text = `media address ${localAddress(stray, side)} is not in this access network`;
+    return refuse("mediaUnacceptable", text);
+  }
+  return { ok: true, value: result.flows };
+}
+
+const localParty = (side: SessionSide): Party => (side === "originating" ? "caller" : "callee");
+
+const directionOf = (flow: MediaFlow, side: SessionSide): FlowDirection =>
+  flow.toward === localParty(side) ? "down" : "up";
+
+const localAddress = (flow: MediaFlow, side: SessionSide): string | undefined =>
+  directionOf(flow, side) === "down" ? flow.key?.destination.address : flow.key?.source.address;
+
+/** Nobody gets a class for packets of somebody else's network. */
+function isOurs(flow: MediaFlow, side: SessionSide, rules: ReadingRules): boolean {
+  const address = localAddress(flow, side);
+  return address === undefined || rules.prefixes.some((prefix) => prefixContains(prefix, address));
+}
+
+const reservation = (flow: MediaFlow, side: SessionSide) => ({
+  direction: directionOf(flow, side),
+  traffic: flow.traffic,
+});
+
+function sessionFlow(flow: MediaFlow, side: SessionSide): SessionFlow[] {
+  if (flow.key === undefined || flow.gate === "closed") return [];
+  const { key, component, traffic } = flow;
+  return [{ key, component, direction: directionOf(flow, side), traffic }];
+}
+
+/** Where the answerer's media will most likely come from: the address of its Contact. */
+function answererAddress(message: SipMessage): string | undefined {
+  const host = message.contact === undefined ? undefined : parseSipUri(message.contact.uri)?.host;
+  return host === undefined ? undefined : parseAddress(host);
+}
+
+function addressOfRecord(party: NameAddr | undefined): string | undefined {
+  return party === undefined ? undefined : uriAddress(party.uri);
+}
+
+/** `user@domain`, lower case. */
+function uriAddress(text: string): string | undefined {
+  const uri = parseSipUri(text);
+  return uri?.user === undefined ? undefined : `${uri.user}@${uri.host}`.toLowerCase();
+}
+
+const domainOf = (address: string): string => address.slice(address.lastIndexOf("@") + 1);
+
+const refuse = (reason: RefusalReason, text: string): { readonly ok: false; readonly refusal: Refusal } => ({
+  ok: false,
+  refusal: { admitted: false, reason, text },
+});

@@ -1,0 +1,136 @@
+/**
+ * From provisioning instances to what the kernel should do. Follows the references of the DiffServ PIB
+ * (RFC 3317) rather than our own numbering, so that another policy server may lay its rows out otherwise.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { type Prid, splitPrid, ZERO_OID } from "../../cops/pr/oid.js";
+import { pib } from "../../cops/pr/pib/index.js";
+import type { RowOf } from "../../cops/pr/prc.js";
+import type { PriChange } from "../../cops/pr/pri-store.js";
+import type { PriView } from "../../cops/pr/pri-view.js";
+import type { FlowId, FlowRule, OutOfProfile, PoolClass, PoolId } from "../../kernel/port.js";
+import { type FlowKey, IP_PROTOCOL, type TransportProtocol } from "../../model/flow.js";
+import { addressFromBytes } from "../../model/ip.js";
+import type { SessionId } from "../../model/session.js";
+import { dscp, kilobitsPerSecond, octets } from "../../model/units.js";
+
+/** A classifier element that this router cannot turn into a flow: which, and why. */
+export interface Unenforceable {
+  readonly element: FlowId;
+  readonly prid: Prid;
+  readonly text: string;
+}
+
+export type FlowReading =
+  | { readonly ok: true; readonly rule: FlowRule }
+  | { readonly ok: false; readonly text: string };
+
+/** A flow that no session row names: installed by a policy server that does not know the class. */
+const NO_SESSION = "0".repeat(16) as SessionId;
+
+const fail = (text: string): FlowReading => ({ ok: false, text });
+
+/** Classifier element `element`, followed to meter, marker and queue; undefined for a catch-all or if it is not there. */
+export function readFlow(view: PriView, element: FlowId): FlowReading | undefined {
+  const row = view.row(pib.dsClfrElement, element);
+  if (row === undefined || row.specific === ZERO_OID) return undefined;
+  const filter = view.follow(pib.frwkIpFilter, row.specific);
+  const meter = view.follow(pib.dsMeter, row.next);
+  if (filter === undefined) return fail("the element has no IP filter");
+  if (meter === undefined) return fail("the element does not go on to a meter");
+  const bucket = view.follow(pib.dsTBParam, meter.row.specific);
+  const action = view.follow(pib.dsAction, meter.row.succeedNext);
+  if (bucket === undefined || action === undefined) return fail("the meter lacks its token bucket or its action");
+  const mark = view.follow(pib.dsDscpMarkAct, action.row.specific);
+  const queue = view.follow(pib.dsQ, action.row.next);
+  if (mark === undefined || queue === undefined) return fail("the action lacks its mark or its queue");
+  const key = keyOf(filter.row);
+  if (typeof key === "string") return fail(key);
+  const excess = excessOf(view, meter.row.failNext);
+  if (typeof excess === "string") return fail(excess);
+  return {
+    ok: true,
+    rule: {
+      id: element,
+      session: view.row(pib.sluiceSession, element)?.session ?? NO_SESSION,
+      key,
+      dscp: dscp(mark.row.dscp),
+      pool: queue.instance,
+      rate: kilobitsPerSecond(bucket.row.rate),
+      burst: octets(bucket.row.burstSize),
+      outOfProfile: excess,
+    },
+  };
+}
+
+const PROTOCOLS = new Map<number, TransportProtocol>(
+  Object.entries(IP_PROTOCOL).map(([name, number]) => [number, name as TransportProtocol]),
+);
+
+/** The key, or why the filter is not one that our maps can hold: they match exactly, but for any source port. */
+function keyOf(filter: RowOf<typeof pib.frwkIpFilter>): FlowKey | string {
+  const protocol = PROTOCOLS.get(filter.protocol);
+  const size = filter.addrType === "ipv4" ? 4 : 16;
+  if (protocol === undefined) return `protocol ${filter.protocol} is not supported`;
+  if (filter.dstAddr.length !== size || filter.srcAddr.length !== size) return "an address has the wrong length";
+  if (filter.dstPrefixLength !== size * 8 || filter.srcPrefixLength !== size * 8) return "prefixes are not supported";
+  if (filter.dstL4PortMin !== filter.dstL4PortMax) return "destination port ranges are not supported";
+  const anySource = filter.srcL4PortMin === 0 && filter.srcL4PortMax === 65535;
+  if (!anySource && filter.srcL4PortMin !== filter.srcL4PortMax) return "source port ranges are not supported";
+  return {
+    protocol,
+    source: { address: addressFromBytes(filter.srcAddr), port: anySource ? undefined : filter.srcL4PortMin },
+    destination: { address: addressFromBytes(filter.dstAddr), port: filter.dstL4PortMin },
+  };
+}
+
+function excessOf(view: PriView, failNext: Prid): OutOfProfile | string {
+  const dropper = view.follow(pib.dsAlgDrop, failNext);
+  if (dropper?.row.type === "alwaysDrop") return { action: "drop" };
+  const action = view.follow(pib.dsAction, dropper?.row.next ?? failNext);
+  const mark = action === undefined ? undefined : view.follow(pib.dsDscpMarkAct, action.row.specific);
+  if (mark === undefined) return "excess goes neither to a dropper nor to a mark";
+  return { action: "remark", dscp: dscp(mark.row.dscp) };
+}
+
+/** Every queue with a guaranteed rate is a pool. */
+export function readPools(view: PriView): ReadonlyMap<PoolId, PoolClass> {
+  const names = new Map<number, string>();
+  for (const [, { name, queue }] of view.rows(pib.sluicePool)) {
+    const place = splitPrid(queue);
+    if (place !== undefined) names.set(place.instance, name);
+  }
+  const pools = new Map<PoolId, PoolClass>();
+  for (const [id, queue] of view.rows(pib.dsQ)) {
+    const rate = view.follow(pib.dsMinRate, queue.minRate)?.row.absolute;
+    if (rate === undefined || rate === null) continue;
+    pools.set(id, { id, name: names.get(id) ?? `queue-${id}`, rate: kilobitsPerSecond(rate) });
+  }
+  return pools;
+}
+
+const PER_FLOW = new Set(
+  [pib.dsClfrElement, pib.dsMeter, pib.dsAlgDrop, pib.frwkIpFilter, pib.frwkBaseFilter].map((prc) => prc.entry),
+);
+const HARMLESS = new Set([pib.dsTBParam, pib.sluiceSession].map((prc) => prc.entry));
+
+/**
+ * The flows that a transaction may have touched. Rows of one flow share its number, so usually those numbers
+ * are all; a change to a row that flows share, or a row under another number, makes it every flow.
+ */
+export function touchedFlows(view: PriView, changes: readonly PriChange[]): ReadonlySet<FlowId> {
+  const touched = new Set<FlowId>();
+  let shared = false;
+  for (const change of changes) {
+    const { entry } = change.pri.prc;
+    // Installed again as it was: RFC 3084 §6 allows it, and it is no news to anybody.
+    if (change.kind === "install" && isDeepStrictEqual(change.previous?.row, change.pri.row)) continue;
+    if (PER_FLOW.has(entry) || entry === pib.sluiceSession.entry) touched.add(change.pri.instance);
+    // A new bucket or session row is no news to flows that do not point to it yet.
+    else if (!(HARMLESS.has(entry) && isNew(change))) shared = true;
+  }
+  if (shared) for (const [element] of view.rows(pib.dsClfrElement)) touched.add(element);
+  return touched;
+}
+
+const isNew = (change: PriChange): boolean => change.kind === "install" && change.previous === undefined;

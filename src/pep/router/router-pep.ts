@@ -1,0 +1,229 @@
+/**
+ * The router's enforcement point: COPS-PR decisions (RFC 3084) become kernel state, and nothing is reported
+ * installed before the kernel has it.
+ *
+ * ```
+ *  start: read the kernel, mend the structure, touch no session
+ *  up:    REQ with the full state; its decision is the complete policy: what the kernel holds beyond it is swept
+ *  DEC:   prepare, put into force, journal final counters, commit, RPT
+ *  down:  everything stays in force
+ * ```
+ */
+import type { DecMessage } from "../../cops/codec/message.js";
+import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
+import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
+import { CONFIGURATION_CONTEXT, decodeProvisioning, type ProvisioningDecision } from "../../cops/pr/decision.js";
+import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
+import { PriStore, type PriTransaction, reportOf } from "../../cops/pr/pri-store.js";
+import type { DesiredState, FlowId, FlowRule, KernelPort, ObservedFlow, ObservedState } from "../../kernel/port.js";
+import { SluiceError } from "../../model/errors.js";
+import type { Logger } from "../../model/log.js";
+import type { SessionId } from "../../model/session.js";
+import { type FlowCounters, ZERO_FLOW_COUNTERS } from "../../model/usage.js";
+import { capabilityBindings, INSTALLABLE, type RouterIdentity } from "./capabilities.js";
+import { readFlow, readPools, touchedFlows } from "./flow-view.js";
+import type { UsageJournal } from "./usage-journal.js";
+import { usageBindings } from "./usage-rows.js";
+
+/** What the router's own configuration says, whatever the policy server wants. */
+export type LocalState = Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">;
+
+export interface RouterPepOptions {
+  readonly identity: RouterIdentity;
+  readonly local: LocalState;
+  readonly kernel: KernelPort;
+  readonly journal: UsageJournal;
+  readonly log: Logger;
+  /** Most instances that a policy server may install. */
+  readonly maxInstances: number;
+  /** Told of each decision about a session and of its report, for the trace. */
+  readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received") => void;
+}
+
+export class RouterPep implements PepHandlers {
+  readonly #options: RouterPepOptions;
+  #client: PepClient | undefined;
+  #handle = Buffer.alloc(0);
+  #handleNumber = 0;
+  #store: PriStore;
+  /** What we last told the kernel; the difference to it is what a decision changes. */
+  #desired: DesiredState;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(options: RouterPepOptions) {
+    this.#options = options;
+    this.#store = this.#newStore();
+    this.#desired = { ...options.local, pools: new Map(), flows: new Map() };
+  }
+
+  get desired(): DesiredState {
+    return this.#desired;
+  }
+
+  /** Makes the structure fit to the configuration and takes the sessions found in the kernel as they are. */
+  async start(client: PepClient): Promise<void> {
+    const { kernel, local } = this.#options;
+    const observed = await kernel.read();
+    const flows = new Map([...observed.flows].map(([id, { rule }]) => [id, rule]));
+    this.#desired = { ...local, pools: observed.pools, flows };
+    await kernel.apply(this.#desired, kernel.plan(this.#desired, observed));
+    this.#client = client;
+    client.start();
+  }
+
+  /** Waits for what is being applied. */
+  async close(): Promise<void> {
+    await this.#client?.close();
+    await this.#queue;
+  }
+
+  up(): void {
+    this.#enqueue(() => this.#synchronize());
+  }
+
+  down(reason: string): void {
+    this.#options.log.warn("router.policy-server-lost", { reason });
+  }
+
+  decision(dec: DecMessage): void {
+    this.#enqueue(() => this.#decide(dec, "incremental"));
+  }
+
+  /** RFC 2748 §3.5: asked to say again what we hold. Our one request state is the whole of it. */
+  synchronize(): void {
+    this.#enqueue(async () => {
+      await this.#synchronize();
+      this.#client?.synchronizeComplete();
+    });
+  }
+
+  async #synchronize(): Promise<void> {
+    const { identity } = this.#options;
+    this.#handle = Buffer.alloc(4);
+    this.#handle.writeUInt32BE(++this.#handleNumber);
+    this.#store = this.#newStore();
+    const named = encodeClientSi(capabilityBindings(identity));
+    const dec = await this.#client?.request({ handle: this.#handle, context: CONFIGURATION_CONTEXT, named });
+    if (dec !== undefined) await this.#decide(dec, "complete");
+  }
+
+  async #decide(dec: DecMessage, scope: "complete" | "incremental"): Promise<void> {
+    if (!dec.handle.equals(this.#handle)) return;
+    try {
+      const decision = decodeProvisioning(dec);
+      if (decision.kind === "requestState") return this.#fail(GPERR.maxRequestStatesOpen, "one request state only");
+      await this.#provision(decision, scope);
+    } catch (error) {
+      if (error instanceof PrDecodeError) this.#fail(error.gperr.code, error.message, error.gperr.subCode);
+      else if (error instanceof SluiceError) this.#fail(GPERR.unknownError, error.message);
+      else throw error;
+    }
+  }
+
+  async #provision(decision: ProvisioningDecision & { kind: "transaction" }, scope: "complete" | "incremental") {
+    const prepared = this.#store.prepare(decision);
+    if (!prepared.ok) {
+      this.#options.log.warn("router.decision-refused", { errors: prepared.errors.map(({ text }) => text) });
+      this.#client?.report(this.#handle, "failure", encodeReport(reportOf(prepared.errors)), true);
+      return;
+    }
+    const { transaction } = prepared;
+    const next = this.#next(transaction, scope);
+    if (typeof next === "string") return this.#fail(GPERR.unknownError, next);
+    const trace = scope === "complete" ? undefined : this.#traced(next, transaction);
+    trace?.("received");
+    const finals = scope === "complete" ? await this.#applyWhole(next) : await this.#applyTouched(next, transaction);
+    this.#store.commit(transaction);
+    this.#desired = next;
+    this.#options.journal.record(finals);
+    // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
+    this.#account(scope === "complete" ? this.#options.journal.all() : finals);
+    this.#client?.report(this.#handle, "success", encodeReport(reportOf(transaction.warnings)), true);
+    trace?.("sent");
+  }
+
+  /** Names the decision by what it does, once for each session that it is about. */
+  #traced(next: DesiredState, { after, changes }: PriTransaction): (action: "sent" | "received") => void {
+    const touched = [...touchedFlows(after, changes)];
+    const sessions = new Set(touched.map((id) => (next.flows.get(id) ?? this.#desired.flows.get(id))?.session));
+    const decision = touched.some((id) => next.flows.has(id)) ? "DEC Install" : "DEC Remove";
+    return (action) => {
+      for (const session of sessions) {
+        if (session === undefined) continue;
+        this.#options.onExchange?.(session, action === "received" ? decision : "RPT", action);
+      }
+    };
+  }
+
+  /** The state that the transaction leads to, or why it cannot be enforced. */
+  #next({ after, changes }: PriTransaction, scope: "complete" | "incremental"): DesiredState | string {
+    const flows = new Map(scope === "complete" ? [] : this.#desired.flows);
+    for (const id of touchedFlows(after, changes)) {
+      const reading = readFlow(after, id);
+      if (reading === undefined) flows.delete(id);
+      else if (reading.ok) flows.set(id, reading.rule);
+      else return `flow ${id}: ${reading.text}`;
+    }
+    const pools = readPools(after);
+    for (const rule of flows.values()) {
+      if (!pools.has(rule.pool)) return `flow ${rule.id}: queue ${rule.pool} guarantees no rate`;
+    }
+    return { ...this.#options.local, pools, flows };
+  }
+
+  async #applyWhole(next: DesiredState): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel, log } = this.#options;
+    const changes = kernel.plan(next, await kernel.read());
+    const { removed } = await kernel.apply(next, changes);
+    log.info("router.in-sync", { flows: next.flows.size, changes: changes.length, swept: removed.size });
+    return removed;
+  }
+
+  /** Only what the transaction touched is compared: the cost does not grow with the flows that are there. */
+  async #applyTouched(next: DesiredState, transaction: PriTransaction): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel } = this.#options;
+    const touched = touchedFlows(transaction.after, transaction.changes);
+    const observed: ObservedState = {
+      structure: true,
+      pools: this.#desired.pools,
+      classes: [],
+      flows: pick(this.#desired.flows, touched, (rule): ObservedFlow => ({ rule, counters: ZERO_FLOW_COUNTERS })),
+    };
+    const wanted = { ...next, flows: pick(next.flows, touched, (rule) => rule) };
+    const { removed } = await kernel.apply(next, kernel.plan(wanted, observed));
+    return removed;
+  }
+
+  #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
+    if (finals.size === 0) return;
+    for (const named of encodeClientSi(usageBindings(finals))) {
+      this.#client?.report(this.#handle, "accounting", [named], false);
+    }
+  }
+
+  #fail(code: number, text: string, subCode = 0): void {
+    this.#options.log.error("router.decision-failed", { code, text });
+    const report = encodeReport({ gperr: { code, subCode }, errors: [] });
+    this.#client?.report(this.#handle, "failure", report, true);
+  }
+
+  #newStore(): PriStore {
+    return new PriStore({ classes: INSTALLABLE, maxInstances: this.#options.maxInstances });
+  }
+
+  /** Decisions are put into force and reported one after the other: RFC 3084 §3.3 wants reports in order. */
+  #enqueue(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => {
+      this.#options.log.error("router.failed", { error });
+    });
+  }
+}
+
+function pick<T>(flows: ReadonlyMap<FlowId, FlowRule>, ids: ReadonlySet<FlowId>, value: (rule: FlowRule) => T) {
+  const picked = new Map<FlowId, T>();
+  for (const id of ids) {
+    const rule = flows.get(id);
+    if (rule !== undefined) picked.set(id, value(rule));
+  }
+  return picked;
+}

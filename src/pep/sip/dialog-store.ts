@@ -1,0 +1,84 @@
+/** Dialogs that a policy server knows of, durable: a restarted proxy must be able to let them go. */
+import type { SipEvent } from "../../cops/sip/codes.js";
+import type { SessionId } from "../../model/session.js";
+import type { DialogContext } from "../../sip/proxy/policy.js";
+import { type Database, type Migration, openDatabase } from "../../store/database.js";
+
+export interface PepDialog {
+  readonly context: DialogContext;
+  /** Number of the COPS handle. */
+  readonly handle: number;
+  /** `unpoliced`: let through without a decision; the policy server does not know it. */
+  readonly phase: "policed" | "unpoliced" | "ending";
+  readonly answered: boolean;
+  /** What the policy server was last asked, and agreed to: said again when it asks to synchronise. */
+  readonly last: { readonly event: SipEvent; readonly message: string };
+  /** Session description of the last answer that was decided on. */
+  readonly answer: string | undefined;
+}
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "dialogs",
+    up: `CREATE TABLE dialog (session TEXT PRIMARY KEY, call_id TEXT NOT NULL, dialog TEXT NOT NULL) STRICT;
+     CREATE INDEX dialog_call_id ON dialog (call_id);`,
+  },
+];
+
+export class DialogStore {
+  readonly #database: Database;
+  readonly #dialogs = new Map<SessionId, PepDialog>();
+  #lastHandle = 0;
+
+  constructor(path: string) {
+    this.#database = openDatabase(path, MIGRATIONS);
+    for (const row of this.#database.prepare("SELECT dialog FROM dialog").all() as { dialog: string }[]) {
+      const dialog = JSON.parse(row.dialog) as PepDialog;
+      this.#dialogs.set(dialog.context.session, dialog);
+      this.#lastHandle = Math.max(this.#lastHandle, dialog.handle);
+    }
+  }
+
+  /** RFC 2748 §2.2.1: unique among the open requests of the connection. */
+  nextHandle(): number {
+    this.#lastHandle = this.#lastHandle >= 0xffffffff ? 1 : this.#lastHandle + 1;
+    return this.#lastHandle;
+  }
+
+  get(session: SessionId): PepDialog | undefined {
+    return this.#dialogs.get(session);
+  }
+
+  all(): readonly PepDialog[] {
+    return [...this.#dialogs.values()];
+  }
+
+  /** The dialog with this Call-ID whose caller is one of the two tags. */
+  find(callId: string, tags: readonly string[]): PepDialog | undefined {
+    for (const dialog of this.#dialogs.values()) {
+      if (dialog.context.callId === callId && tags.includes(dialog.context.callerTag)) return dialog;
+    }
+    return undefined;
+  }
+
+  save(dialog: PepDialog): PepDialog {
+    const { session, callId } = dialog.context;
+    this.#database
+      .prepare(
+        `INSERT INTO dialog (session, call_id, dialog) VALUES (?, ?, ?)
+         ON CONFLICT (session) DO UPDATE SET dialog = excluded.dialog`,
+      )
+      .run(session, callId, JSON.stringify(dialog));
+    this.#dialogs.set(session, dialog);
+    return dialog;
+  }
+
+  remove(session: SessionId): void {
+    this.#database.prepare("DELETE FROM dialog WHERE session = ?").run(session);
+    this.#dialogs.delete(session);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * The proxy's enforcement point: SIP events become COPS requests, decisions become what the proxy does with the
+ * message it holds.
+ *
+ * ```
+ *  INVITE ──▶ REQ AAA ──granted──▶ policed ──18x/2xx──▶ REQ LDP ─┐
+ *     │          │                    ▲───────────────granted───┘ refused: the proxy ends the call
+ *     │          └─refused: DRQ       │
+ *     └─no answer, onLoss bestEffort─▶ unpoliced
+ *  policed ──BYE, CANCEL, failure, time-out──▶ ending ──REQ noLDP, DEC──▶ RPT, DRQ, forgotten
+ *  ending ──no answer──▶ ending, asked again after the next synchronisation
+ * ```
+ */
+import { COMMAND, R_TYPE, REASON } from "../../cops/codec/codes.js";
+import type { DecMessage } from "../../cops/codec/message.js";
+import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
+import { aaaContext, dialogHandle, ldpContext, type SipEvent } from "../../cops/sip/codes.js";
+import type { Clock } from "../../model/clock.js";
+import type { RefusalReason } from "../../model/decision.js";
+import { SluiceError } from "../../model/errors.js";
+import type { Logger } from "../../model/log.js";
+import type { SessionId } from "../../model/session.js";
+import type { Millis } from "../../model/units.js";
+import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
+import type {
+  DialogContext,
+  EndKind,
+  ProxyPolicy,
+  RefusedVerdict,
+  RequestVerdict,
+  ResponseVerdict,
+} from "../../sip/proxy/policy.js";
+import type { DialogStore, PepDialog } from "./dialog-store.js";
+import { ownRefusal, type Ruling, requestVerdict, responseVerdict, rulingOf } from "./verdicts.js";
+
+export interface SipPepOptions {
+  readonly store: DialogStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Named in the Warning of our own refusals (RFC 3261 §20.43). */
+  readonly agent: string;
+  /** What becomes of sessions that no policy server decided on in time. */
+  readonly onLoss: "refuse" | "bestEffort";
+  /** Media in flight at hang-up keeps its class for so long. */
+  readonly linger: Millis;
+  /** Told of each question and each answer, for the trace. */
+  readonly onSession?: (callId: string, session: SessionId) => void;
+  readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received") => void;
+}
+
+export class SipPep implements ProxyPolicy, PepHandlers {
+  readonly #options: SipPepOptions;
+  #client: PepClient | undefined;
+
+  constructor(options: SipPepOptions) {
+    this.#options = options;
+  }
+
+  start(client: PepClient): void {
+    const { store } = this.#options;
+    // A call that was still being set up when this proxy stopped has lost its transactions: it is over.
+    for (const dialog of store.all()) if (!dialog.answered) store.save({ ...dialog, phase: "ending" });
+    this.#client = client;
+    client.start();
+  }
+
+  dialogs(): readonly PepDialog[] {
+    return this.#options.store.all();
+  }
+
+  async invite(context: DialogContext, request: SipRequest): Promise<RequestVerdict> {
+    const { store, onLoss } = this.#options;
+    const handle = store.nextHandle();
+    this.#options.onSession?.(context.callId, context.session);
+    const ruling = await this.#ask(context.session, handle, "invite", request.toBuffer());
+    const dialog = {
+      context,
+      handle,
+      answered: false,
+      last: { event: "invite" as const, message: request.toBuffer().toString("base64") },
+      answer: undefined,
+    };
+    if (ruling.granted === undefined) {
+      if (onLoss === "refuse") return this.#refuse("policyUnavailable", `no decision: ${ruling.text}`);
+      store.save({ ...dialog, phase: "unpoliced" });
+      return { forward: true };
+    }
+    if (ruling.granted) store.save({ ...dialog, phase: "policed" });
+    else this.#client?.deleteRequest(dialogHandle(handle), { code: REASON.tear, subCode: 0 });
+    return requestVerdict(ruling);
+  }
+
+  async response(context: DialogContext, response: SipResponse): Promise<ResponseVerdict> {
+    const dialog = this.#options.store.get(context.session);
+    if (dialog === undefined || dialog.phase !== "policed") return { forward: true };
+    const isAnswer = response.status >= 200;
+    const event = isAnswer ? ("answer" as const) : ("provisional" as const);
+    const verdict = isNews(dialog, response)
+      ? await this.#reserve(dialog, context, { event, message: response })
+      : FORWARD;
+    if (isAnswer && verdict.forward) this.#commit(context, response);
+    return verdict;
+  }
+
+  async reoffer(context: DialogContext, message: SipRequest | SipResponse): Promise<ResponseVerdict> {
+    const dialog = this.#options.store.get(context.session);
+    if (dialog === undefined || dialog.phase !== "policed") return { forward: true };
+    return this.#reserve(dialog, context, { event: "reoffer", message });
+  }
+
+  async ended(context: DialogContext, kind: EndKind, message: SipMessage): Promise<void> {
+    const { store, linger } = this.#options;
+    const dialog = store.get(context.session);
+    if (dialog === undefined || dialog.phase === "ending") return;
+    if (dialog.phase === "unpoliced") return store.remove(context.session);
+    const ending = store.save({
+      ...dialog,
+      context,
+      phase: "ending",
+      last: { event: kind, message: message.toBuffer().toString("base64") },
+    });
+    if (kind === "bye") await this.#pause(linger);
+    await this.#letGo(ending);
+  }
+
+  recall(callId: string, tags: readonly [string, string]): DialogContext | undefined {
+    return this.#options.store.find(callId, tags)?.context;
+  }
+
+  up(): void {
+    this.#options.log.info("proxy.policy-server-up");
+  }
+
+  down(reason: string): void {
+    this.#options.log.warn("proxy.policy-server-lost", { reason });
+  }
+
+  /** Nothing is decided without being asked, yet: noted, so that an operator sees that the peer wanted something. */
+  decision(dec: DecMessage): void {
+    this.#options.log.warn("proxy.unsolicited-decision", { handle: dec.handle.toString("hex") });
+  }
+
+  /** RFC 2748 §3.5 and §4.5: every request state again, then SSC; then the hang-ups that nobody heard. */
+  synchronize(): void {
+    this.#synchronize().catch((error: unknown) => this.#options.log.error("proxy.synchronize-failed", { error }));
+  }
+
+  async #synchronize(): Promise<void> {
+    const { store } = this.#options;
+    const dialogs = store.all().filter(({ phase }) => phase === "policed");
+    await Promise.all(dialogs.map((dialog) => this.#restate(dialog)));
+    this.#client?.synchronizeComplete();
+    const waiting = store.all().filter(({ phase }) => phase === "ending");
+    for (const dialog of waiting) await this.#letGo(dialog);
+  }
+
+  async #restate(dialog: PepDialog): Promise<void> {
+    const { event, message } = dialog.last;
+    const { session } = dialog.context;
+    const ruling = await this.#ask(session, dialog.handle, event, Buffer.from(message, "base64"), "restate");
+    // A policy server that has never heard of it will not release it either: the call goes on as it is.
+    if (ruling.granted === false) this.#options.store.save({ ...dialog, phase: "unpoliced" });
+  }
+
+  async #reserve(
+    dialog: PepDialog,
+    context: DialogContext,
+    { event, message }: { event: SipEvent; message: SipMessage },
+  ): Promise<ResponseVerdict> {
+    const octets = message.toBuffer();
+    const ruling = await this.#ask(context.session, dialog.handle, event, octets);
+    if (ruling.granted === undefined) {
+      if (this.#options.onLoss === "bestEffort") return FORWARD;
+      return this.#refuse("policyUnavailable", `no decision: ${ruling.text}`);
+    }
+    const current = this.#options.store.get(context.session);
+    if (ruling.granted && current?.phase === "policed") {
+      const answer = message.kind === "response" && message.body.length > 0 ? bodyOf(message) : current.answer;
+      const last = { event, message: octets.toString("base64") };
+      this.#options.store.save({ ...current, context, last, answer });
+    }
+    return responseVerdict(ruling);
+  }
+
+  /** RFC 2749 §4: Success says that what was decided is in use; accounting starts here. */
+  #commit(context: DialogContext, response: SipResponse): void {
+    const { store } = this.#options;
+    const dialog = store.get(context.session);
+    if (dialog === undefined || dialog.answered) return;
+    store.save({ ...dialog, context, answered: true });
+    this.#client?.report(dialogHandle(dialog.handle), { type: "success", signaled: [response.toBuffer()] });
+  }
+
+  async #letGo(dialog: PepDialog): Promise<void> {
+    const { session } = dialog.context;
+    const { event, message } = dialog.last;
+    // A set-up that was cut off by our own stop has no message that ended it.
+    const kind: SipEvent = isEnd(event) ? event : "timeout";
+    const ruling = await this.#ask(session, dialog.handle, kind, Buffer.from(message, "base64"));
+    if (ruling.granted === undefined) return;
+    const handle = dialogHandle(dialog.handle);
+    this.#client?.report(handle, { type: "success" });
+    this.#client?.deleteRequest(handle, { code: REASON.tear, subCode: 0 });
+    this.#options.store.remove(session);
+  }
+
+  async #ask(session: SessionId, handle: number, event: SipEvent, message: Buffer, why?: "restate"): Promise<Ruling> {
+    const context = event === "invite" ? aaaContext() : ldpContext(event);
+    const name = context.rType === R_TYPE.admission ? "REQ AAA" : isEnd(event) ? "REQ noLDP" : "REQ LDP";
+    const { onExchange, log } = this.#options;
+    if (this.#client === undefined) return { granted: undefined, text: "not started" };
+    try {
+      if (why === undefined) onExchange?.(session, name, "sent");
+      const dec = await this.#client.request({
+        handle: dialogHandle(handle),
+        context,
+        signaled: [message],
+        // RFC 2748 §2.2.7, as RFC 2749 uses it after a synchronisation: what is in force here already.
+        ...(why === undefined ? {} : { lpdp: [{ command: COMMAND.install, flags: 0 }] }),
+      });
+      if (why === undefined) onExchange?.(session, "DEC", "received");
+      return rulingOf(dec);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      log.warn("proxy.no-decision", { session, event, code: error.code });
+      return { granted: undefined, text: error.message };
+    }
+  }
+
+  #refuse(reason: RefusalReason, text: string): RefusedVerdict {
+    return ownRefusal(reason, text, this.#options.agent);
+  }
+
+  #pause(delay: Millis): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(delay, resolve);
+    });
+  }
+}
+
+const FORWARD: ResponseVerdict = { forward: true };
+
+const bodyOf = (message: SipMessage): string => message.body.toString("latin1");
+
+/** A response changes something if it is the first, or carries a session description that was not decided on. */
+function isNews(dialog: PepDialog, response: SipResponse): boolean {
+  if (dialog.last.event === "invite") return true;
+  return response.body.length > 0 && bodyOf(response) !== dialog.answer;
+}
+
+const isEnd = (event: SipEvent): boolean =>
+  event === "bye" || event === "cancel" || event === "failure" || event === "timeout";

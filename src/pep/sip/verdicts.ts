@@ -1,0 +1,56 @@
+/** From COPS decisions to what the proxy does with a SIP message. Pure. */
+import { COMMAND } from "../../cops/codec/codes.js";
+import type { DecMessage } from "../../cops/codec/message.js";
+import { decodeDirectives, NO_DIRECTIVES, type SipDirectives } from "../../cops/sip/directives.js";
+import { type RefusalReason, refusalStatus } from "../../model/decision.js";
+import { type HostPort, parseHostPort } from "../../sip/message/grammar.js";
+import { parseSipUri } from "../../sip/message/uri.js";
+import type { RefusedVerdict, RequestVerdict, ResponseVerdict } from "../../sip/proxy/policy.js";
+
+export type Ruling =
+  | { readonly granted: true; readonly directives: SipDirectives }
+  | { readonly granted: false; readonly directives: SipDirectives }
+  /** No usable answer: as if the policy server were not there. */
+  | { readonly granted: undefined; readonly text: string };
+
+/** What a decision says. An Error object, or a decision without a command, is no answer. @throws DecodeError */
+export function rulingOf(dec: DecMessage): Ruling {
+  const decision = dec.decisions[0];
+  if (dec.error !== undefined) return { granted: undefined, text: `COPS error ${dec.error.code}` };
+  if (decision === undefined) return { granted: undefined, text: "a decision without a command" };
+  const directives = decision.clientSpecific === undefined ? NO_DIRECTIVES : decodeDirectives(decision.clientSpecific);
+  if (decision.command === COMMAND.install) return { granted: true, directives };
+  if (decision.command === COMMAND.remove) return { granted: false, directives };
+  return { granted: undefined, text: `decision command ${decision.command}` };
+}
+
+export function requestVerdict(ruling: Exclude<Ruling, { granted: undefined }>): RequestVerdict {
+  const { directives } = ruling;
+  if (!ruling.granted) return refusedBy(directives);
+  const nextHop = directives.nextHop === undefined ? undefined : hopOf(directives.nextHop);
+  const edits = { addHeaders: directives.addHeaders, removeHeaders: directives.removeHeaders };
+  return { forward: true, ...edits, ...(nextHop === undefined ? {} : { nextHop }) };
+}
+
+export function responseVerdict(ruling: Exclude<Ruling, { granted: undefined }>): ResponseVerdict {
+  const { addHeaders, removeHeaders } = ruling.directives;
+  return ruling.granted ? { forward: true, addHeaders, removeHeaders } : refusedBy(ruling.directives);
+}
+
+function refusedBy({ refusal, addHeaders }: SipDirectives): RefusedVerdict {
+  const { status, phrase } = refusal ?? refusalStatus("notAuthorised");
+  return { forward: false, status, phrase, headers: addHeaders };
+}
+
+/** Our own refusal, when no policy server could be asked. */
+export function ownRefusal(reason: RefusalReason, text: string, agent: string): RefusedVerdict {
+  const { status, phrase, retryAfter } = refusalStatus(reason);
+  const warning = { name: "Warning", value: `399 ${agent} "${text.replace(/["\\\r\n]/g, "'")}"` };
+  const retry = retryAfter === undefined ? [] : [{ name: "Retry-After", value: String(retryAfter) }];
+  return { forward: false, status, phrase, headers: [warning, ...retry] };
+}
+
+function hopOf(nextHop: string): HostPort | undefined {
+  const uri = parseSipUri(nextHop);
+  return uri === undefined ? parseHostPort(nextHop) : { host: uri.host, port: uri.port };
+}

@@ -1,0 +1,50 @@
+/** ACKs for 2xx: passed on without a transaction (RFC 3261 §16.11); one that carries an answer is shown to the policy. */
+import type { Call } from "./call.js";
+import type { Arrival, RelayHost } from "./relay.js";
+
+export class AckRelay {
+  private readonly host: RelayHost;
+  /** The CSeq number of the last ACK with a body that was shown, for each call. */
+  private readonly shown = new WeakMap<Call, { number: number; decided: boolean }>();
+
+  constructor(host: RelayHost) {
+    this.host = host;
+  }
+
+  /** @param call - its session, if it is remembered */
+  onAck(arrival: Arrival, call: Call | undefined): void {
+    const { request } = arrival;
+    // §16.3: an ACK is never answered, so one that has gone too far is dropped.
+    if (request.maxForwards === 0 || request.toTag === undefined) return;
+    if (call === undefined || call.ending !== undefined || request.body.length === 0) {
+      this.forward(arrival);
+      return;
+    }
+    const number = request.cseq?.number ?? 0;
+    const before = this.shown.get(call);
+    if (before?.number === number) {
+      if (before.decided) this.forward(arrival);
+      return;
+    }
+    const state = { number, decided: false };
+    this.shown.set(call, state);
+    const held = call.hold(async () => {
+      // It cannot be refused (§17.1.1.3 has no answer to it): without a reservation the media is best effort.
+      await call.decide(() => call.policy.reoffer(call.context, request));
+      state.decided = true;
+      this.forward(arrival);
+    });
+    if (!held) this.shown.delete(call);
+  }
+
+  private forward(arrival: Arrival): void {
+    const { request, local } = arrival;
+    // An ACK whose target is this proxy itself would come back for ever.
+    if (this.host.branches.isLoop(request, (via) => this.host.isSelf(via))) return;
+    const wish = { arrival: local, branch: this.host.branches.stateless(request) };
+    void this.host.forwarder.prepare(request, wish).then((outgoing) => {
+      if (outgoing.kind === "unroutable") return;
+      this.host.wire.send(outgoing.request, outgoing, () => undefined);
+    });
+  }
+}

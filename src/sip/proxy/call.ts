@@ -1,0 +1,135 @@
+/** One session at this proxy: its context, the order in which its messages are decided, and its single end. */
+import type { Clock } from "../../model/clock.js";
+import type { Logger } from "../../model/log.js";
+import type { SipMessage } from "../message/message.js";
+import type { ProxyLimits } from "./options.js";
+import type { DialogContext, EndKind, ProxyPolicy, RefusedVerdict } from "./policy.js";
+
+export interface CallOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly policy: ProxyPolicy;
+  readonly limits: ProxyLimits;
+  /** The call is over and its resources are released. */
+  readonly removed: (call: Call) => void;
+}
+
+/** Stands for a policy that failed or did not answer. */
+export const POLICY_LOST: RefusedVerdict = {
+  forward: false,
+  status: 503,
+  phrase: "Service Unavailable",
+  headers: [
+    { name: "Retry-After", value: "10" },
+    { name: "Warning", value: '399 sluice "the policy server did not answer"' },
+  ],
+};
+
+export class Call {
+  context: DialogContext;
+  private readonly options: CallOptions;
+  private tail: Promise<void> = Promise.resolve();
+  private waiting = 0;
+  private end_: Promise<void> | undefined;
+  private confirmed: boolean;
+
+  constructor(context: DialogContext, options: CallOptions) {
+    this.context = context;
+    this.confirmed = context.calleeTag !== undefined;
+    this.options = options;
+  }
+
+  get policy(): ProxyPolicy {
+    return this.options.policy;
+  }
+
+  /** Set as soon as the end is known; resolves when everything is released. */
+  get ending(): Promise<void> | undefined {
+    return this.end_;
+  }
+
+  /** Runs `task` after all that was held before. False if too much is held: then it never runs. */
+  hold(task: () => Promise<void>): boolean {
+    if (this.waiting >= this.options.limits.held) return false;
+    void this.append(task);
+    return true;
+  }
+
+  /** Holds everything of this call until another one of the same name is released. */
+  after(other: Promise<void> | undefined): void {
+    if (other !== undefined) void this.append(() => other);
+  }
+
+  /** The policy's verdict; a policy that fails or stays silent refuses. `late` hears what it says after that. */
+  async decide<V>(ask: () => Promise<V>, late?: (verdict: V) => void): Promise<V | RefusedVerdict> {
+    const { clock, limits, logger } = this.options;
+    let overdue = false;
+    const asked = Promise.resolve()
+      .then(ask)
+      .then((verdict): V | RefusedVerdict => {
+        if (overdue) late?.(verdict);
+        return verdict;
+      })
+      .catch((cause: unknown) => {
+        logger.error("sip.policy.failed", { session: this.context.session, cause: String(cause) });
+        return POLICY_LOST;
+      });
+    return await new Promise((resolve) => {
+      const timer = clock.after(limits.policyWait, () => {
+        overdue = true;
+        logger.error("sip.policy.silent", { session: this.context.session });
+        resolve(POLICY_LOST);
+      });
+      void asked.then((verdict) => {
+        timer.cancel();
+        resolve(verdict);
+      });
+    });
+  }
+
+  /** The first call counts: tells the policy, in order, and removes the call. Later ones wait for the same end. */
+  end(kind: EndKind, message: SipMessage): Promise<void> {
+    this.end_ ??= this.append(async () => {
+      await this.decide(() => this.options.policy.ended(this.context, kind, message).then(() => undefined));
+      this.options.removed(this);
+    });
+    return this.end_;
+  }
+
+  /** Nothing was decided, or the policy itself refused: it has nothing to release. */
+  discard(): void {
+    this.end_ ??= Promise.resolve();
+    this.options.removed(this);
+  }
+
+  isFromCaller(message: SipMessage): boolean {
+    return message.fromTag === this.context.callerTag;
+  }
+
+  /** True if the message's tags are this dialog's, as far as they are known (§12). */
+  isOwn(message: SipMessage): boolean {
+    const { callerTag, calleeTag } = this.context;
+    const other = message.fromTag === callerTag ? message.toTag : message.fromTag;
+    return !this.confirmed || other === calleeTag;
+  }
+
+  /** Keeps the callee's tag: of the latest provisional until the first 2xx fixes it. */
+  learnCallee(tag: string | undefined, confirmed: boolean): void {
+    if (tag === undefined || this.confirmed) return;
+    this.context = { ...this.context, calleeTag: tag };
+    this.confirmed = confirmed;
+  }
+
+  private append(task: () => Promise<void>): Promise<void> {
+    this.waiting += 1;
+    this.tail = this.tail
+      .then(task)
+      .catch((cause: unknown) => {
+        this.options.logger.error("sip.call.failed", { session: this.context.session, cause: String(cause) });
+      })
+      .finally(() => {
+        this.waiting -= 1;
+      });
+    return this.tail;
+  }
+}

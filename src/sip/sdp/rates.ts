@@ -1,0 +1,106 @@
+/** From a medium's description to the traffic of its packets, counted at the IP layer. */
+import type { TrafficSpec } from "../../model/flow.js";
+import type { IpFamily } from "../../model/ip.js";
+import { bitsPerSecond, octets } from "../../model/units.js";
+import { audioRate, mainCodecs } from "./codecs.js";
+import type { SdpBandwidth, SdpCodec, SdpMedia } from "./description.js";
+
+export interface RateParts {
+  /** The description of who receives: its b= and ptime say what it wants to get (RFC 3264 §5.1, §6.1). */
+  readonly receiver: SdpMedia;
+  /** Bandwidth in force for it: its own, or the session's if it is the only medium. */
+  readonly bandwidth: SdpBandwidth;
+  readonly maxPacketRate: number | undefined;
+  /** What may be sent; the most demanding counts. */
+  readonly codecs: readonly SdpCodec[];
+  readonly family: IpFamily;
+  /** bit/s of a video or data medium that says nothing. */
+  readonly unstated: number;
+}
+
+const IP_OCTETS = { 4: 20, 6: 40 } as const;
+const UDP_OCTETS = 8;
+const RTP_OCTETS = 12;
+/** SRTP's authentication tag (RFC 3711 §5.2, 80 bits). */
+const SRTP_OCTETS = 10;
+/** Payload of a video or data packet: what fits everywhere. */
+const LARGE_PACKET = 1_200;
+/** A compound RTCP packet with its report blocks and CNAME, at the IP layer. */
+const RTCP_OCTETS = 200;
+
+/** Rate, burst and packets of the media itself. */
+export function mediaTraffic(parts: RateParts): TrafficSpec {
+  const { bandwidth, family } = parts;
+  const lower = IP_OCTETS[family] + UDP_OCTETS;
+  const computed = parts.receiver.kind === "audio" ? audioTraffic(parts) : largeTraffic(parts.unstated, parts);
+  const packets = parts.maxPacketRate ?? computed.packets;
+  // RFC 3890 §6.4: TIAS plus the lower layers' headers for each packet; it wins over AS, being exact.
+  if (bandwidth.tias) return spec(bandwidth.tias + packets * lower * 8, packetsFor(parts, bandwidth.tias, packets));
+  // RFC 8866 §5.8 with RFC 3550 §6.2: AS counts IP and UDP headers already.
+  if (bandwidth.as) return spec(bandwidth.as * 1000, packetsFor(parts, bandwidth.as * 1000, packets));
+  return spec(computed.rate, packets);
+}
+
+function packetsFor(parts: RateParts, rate: number, packets: number): number {
+  if (parts.receiver.kind === "audio" || parts.maxPacketRate !== undefined) return packets;
+  return Math.ceil(rate / 8 / LARGE_PACKET);
+}
+
+/** The most demanding of the codecs that may be sent. */
+function audioTraffic(parts: RateParts): { rate: number; packets: number } {
+  const { receiver, family } = parts;
+  const candidates = parts.codecs.length > 0 ? parts.codecs : [mainCodecs(receiver)[0]];
+  const rates = candidates.map((codec) => {
+    const { rate, ptime } = audioRate(codec);
+    const wanted = Math.min(receiver.ptime ?? ptime, receiver.maxptime ?? Number.POSITIVE_INFINITY);
+    const packets = 1000 / wanted;
+    return { rate: rate + packets * headerOctets(receiver, family) * 8, packets };
+  });
+  return rates.reduce((worst, next) => (next.rate > worst.rate ? next : worst), { rate: 0, packets: 1 });
+}
+
+function largeTraffic(rate: number, parts: RateParts): { rate: number; packets: number } {
+  const packets = Math.ceil(rate / 8 / LARGE_PACKET);
+  return { rate: rate + packets * headerOctets(parts.receiver, parts.family) * 8, packets };
+}
+
+function headerOctets(media: SdpMedia, family: IpFamily): number {
+  const lower = IP_OCTETS[family] + UDP_OCTETS;
+  if (!media.protocol.includes("RTP/")) return lower;
+  return lower + RTP_OCTETS + (media.protocol.includes("SAVP") ? SRTP_OCTETS : 0);
+}
+
+/**
+ * Traffic of RTCP in one direction, or undefined where RS and RR are both 0 and there is none (RFC 3556 §2).
+ * RS + RR, else 5 % of the media (RFC 3550 §6.2); never less than a packet a second, since the first ones come at once.
+ */
+export function rtcpTraffic(bandwidth: SdpBandwidth, media: TrafficSpec): TrafficSpec | undefined {
+  const { rs, rr } = bandwidth;
+  if (rs === 0 && rr === 0) return undefined;
+  const stated = rs === undefined && rr === undefined ? media.rate * 0.05 : (rs ?? 0) + (rr ?? 0);
+  const rate = Math.max(stated, RTCP_OCTETS * 8);
+  const packetsPerSecond = Math.max(1, Math.ceil(rate / 8 / RTCP_OCTETS));
+  return {
+    rate: bitsPerSecond(Math.ceil(rate)),
+    burst: octets(Math.max(3_000, Math.ceil(rate / 8))),
+    packetsPerSecond,
+  };
+}
+
+/** Bucket: 100 ms of the rate, and never less than five packets, for jitter of the sender's clock and of the access. */
+function spec(rate: number, packets: number): TrafficSpec {
+  const whole = Math.ceil(rate);
+  const packetsPerSecond = Math.max(1, Math.ceil(packets));
+  const packet = whole / 8 / packetsPerSecond;
+  const burst = Math.ceil(Math.max(whole / 80, packet * 5, 1_000));
+  return { rate: bitsPerSecond(whole), burst: octets(burst), packetsPerSecond };
+}
+
+/** Flows that share one 5-tuple (BUNDLE, RFC 9143; rtcp-mux, RFC 5761) add up. */
+export function addTraffic(left: TrafficSpec, right: TrafficSpec): TrafficSpec {
+  return {
+    rate: bitsPerSecond(left.rate + right.rate),
+    burst: octets(left.burst + right.burst),
+    packetsPerSecond: left.packetsPerSecond + right.packetsPerSecond,
+  };
+}

@@ -1,0 +1,55 @@
+/** Non-INVITE server transaction: RFC 3261 §17.2.2, answers limited by RFC 4320 §4. Pure. */
+import { unreachable } from "../../model/errors.js";
+import type { SipRequest, SipResponse } from "../message/message.js";
+import { arm, type ServerEvent, type Step, send, stay, TERMINATED, TRANSPORT_ERROR } from "./machine.js";
+import { lifetime, type SipTimers } from "./timers.js";
+
+/**
+ * ```
+ *  request           1xx/send            200-699/send
+ * -------> trying ------------> proceeding ----------> completed --J--> terminated
+ *          request/- \           request/1xx      ^     request/final
+ *                     +-- 200-699/send -----------+
+ * ```
+ */
+export interface NonInviteServerState {
+  readonly name: "trying" | "proceeding" | "completed" | "terminated";
+  readonly request: SipRequest;
+  readonly timers: SipTimers;
+  readonly last: SipResponse | undefined;
+}
+
+export function nonInviteServer(request: SipRequest, timers: SipTimers): NonInviteServerState {
+  return { name: "trying", request, timers, last: undefined };
+}
+
+export function stepNonInviteServer(state: NonInviteServerState, event: ServerEvent): Step<NonInviteServerState> {
+  const { name } = state;
+  if (name === "terminated") return stay(state);
+  switch (event.kind) {
+    case "start":
+      return stay(state);
+    case "request":
+      // §17.2.2: in `trying` a retransmission is dropped, later the last answer is sent again.
+      return state.last === undefined ? stay(state) : stay(state, send(state.last));
+    case "respond":
+      return onRespond(state, event.response);
+    case "timer":
+      // §17.2.2: J has waited for retransmissions long enough.
+      if (event.timer !== "J" || name !== "completed") return stay(state);
+      return stay({ ...state, name: "terminated" }, TERMINATED);
+    case "transportError":
+      // §17.2.4 lets it end; RFC 6026's reason to stay (retransmissions are absorbed) holds here as well.
+      return stay(state, TRANSPORT_ERROR);
+    default:
+      return unreachable(event, "non-INVITE server");
+  }
+}
+
+function onRespond(state: NonInviteServerState, response: SipResponse): Step<NonInviteServerState> {
+  // §17.2.2: after a final answer further ones of the user are dropped.
+  if (state.name === "completed") return stay(state);
+  if (response.status < 200) return stay({ ...state, name: "proceeding", last: response }, send(response));
+  const next = { ...state, name: "completed", last: response } as const;
+  return stay(next, send(response), arm("J", lifetime(state.timers)));
+}

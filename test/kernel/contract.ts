@@ -1,0 +1,275 @@
+/** What every implementation of the kernel port does. */
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { samePool, sameRule } from "../../src/kernel/plan.js";
+import type { DesiredState, FlowRule, KernelPort, ManagedInterface, PoolClass } from "../../src/kernel/port.js";
+import { kilobitsPerSecond, octets } from "../../src/model/units.js";
+import { ZERO_FLOW_COUNTERS } from "../../src/model/usage.js";
+import { desired as desiredState, flow, flow6, pool, remark } from "./fixtures.js";
+
+export interface ContractSubject {
+  readonly kernel: KernelPort;
+  readonly interfaces: readonly ManagedInterface[];
+  /** Another port onto the same kernel, as after a restart. */
+  reopen(): Promise<KernelPort>;
+}
+
+type Subject = ContractSubject;
+
+export async function reconcile(kernel: KernelPort, wanted: DesiredState): Promise<void> {
+  await kernel.apply(wanted, kernel.plan(wanted, await kernel.read()));
+}
+
+async function expectHeld(kernel: KernelPort, wanted: DesiredState): Promise<void> {
+  const observed = await kernel.read();
+  expect(kernel.plan(wanted, observed)).toEqual([]);
+  expect(observed.structure).toBe(true);
+  expect([...observed.flows.keys()].sort()).toEqual([...wanted.flows.keys()].sort());
+  for (const rule of wanted.flows.values()) expect(sameRule(observed.flows.get(rule.id)!.rule, rule)).toBe(true);
+  expect([...observed.pools.keys()].sort()).toEqual([...wanted.pools.keys()].sort());
+  for (const entry of wanted.pools.values()) expect(samePool(observed.pools.get(entry.id)!, entry)).toBe(true);
+}
+
+const anySource = (rule: FlowRule): FlowRule => ({
+  ...rule,
+  key: { ...rule.key, source: { ...rule.key.source, port: undefined } },
+});
+
+const arbitraryFlow: fc.Arbitrary<FlowRule> = fc
+  .record({
+    id: fc.integer({ min: 1, max: 12 }),
+    six: fc.boolean(),
+    any: fc.boolean(),
+    tcp: fc.boolean(),
+    rate: fc.integer({ min: 1, max: 50_000 }),
+    burst: fc.integer({ min: 0, max: 100_000 }),
+    code: fc.integer({ min: 0, max: 63 }),
+    out: fc.option(fc.integer({ min: 0, max: 63 }), { nil: undefined }),
+    pool: fc.integer({ min: 1, max: 3 }),
+  })
+  .map(({ id, six, any, tcp, rate, burst, code, out, pool: poolId }) => {
+    const rule = (six ? flow6 : flow)(id, {
+      rate: kilobitsPerSecond(rate),
+      burst: octets(burst),
+      dscp: code as FlowRule["dscp"],
+      pool: poolId,
+      ...(out === undefined ? {} : { outOfProfile: remark(out) }),
+    });
+    const typed: FlowRule = tcp ? { ...rule, key: { ...rule.key, protocol: "tcp" } } : rule;
+    return any ? anySource(typed) : typed;
+  });
+
+const arbitraryPools: fc.Arbitrary<readonly PoolClass[]> = fc
+  .tuple(fc.integer({ min: 8, max: 9000 }), fc.integer({ min: 8, max: 9000 }), fc.option(fc.constant(pool(9))))
+  .map(([first, second, extra]) => [
+    pool(1, first),
+    pool(2, second, 'access "down" 100%'),
+    pool(3),
+    ...(extra === null ? [] : [extra]),
+  ]);
+
+export function describeKernelContract(name: string, make: () => Promise<Subject>): void {
+  describe(`kernel contract: ${name}`, () => {
+    let subject: Subject;
+    let kernel: KernelPort;
+    const wanted: typeof desiredState = (flows, options = {}) =>
+      desiredState(flows, { interfaces: subject.interfaces, ...options });
+
+    beforeEach(async () => {
+      subject = await make();
+      kernel = subject.kernel;
+    });
+    afterEach(async () => {
+      await kernel.cleanup();
+      await kernel.close();
+    });
+
+    it("holds nothing at first", async () => {
+      const observed = await kernel.read();
+      expect(observed.structure).toBe(false);
+      expect(observed.structureId).toBeUndefined();
+      expect([observed.flows.size, observed.pools.size, observed.classes.length]).toEqual([0, 0, 0]);
+      expect((await kernel.counters()).size).toBe(0);
+    });
+
+    it("installs every kind of flow and reads it back", async () => {
+      const state = wanted([
+        flow(1),
+        flow(2, { outOfProfile: remark(36), rate: kilobitsPerSecond(2_000_000) }),
+        flow6(3, { outOfProfile: remark(0) }),
+        anySource(flow(4)),
+        anySource(flow6(5)),
+        flow(6, { key: { ...flow(6).key, protocol: "tcp" }, burst: octets(0) }),
+      ]);
+      await reconcile(kernel, state);
+      await expectHeld(kernel, state);
+      const counters = await kernel.counters();
+      expect([...counters.keys()].sort()).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(counters.get(1)).toEqual(ZERO_FLOW_COUNTERS);
+    });
+
+    it("rounds a rate up to whole octets per second and plans no change for that", async () => {
+      const state = wanted([flow(1, { rate: 64_001 as FlowRule["rate"] })]);
+      await reconcile(kernel, state);
+      expect((await kernel.read()).flows.get(1)?.rule.rate).toBe(64_008);
+      await expectHeld(kernel, state);
+    });
+
+    it("reads after a restart what was installed before", async () => {
+      const state = wanted([flow(1), flow6(2)], { pools: [pool(1), pool(2, 500)] });
+      await reconcile(kernel, state);
+      const second = await subject.reopen();
+      await expectHeld(second, state);
+      await reconcile(second, wanted([flow(1)], { pools: [pool(1)] }));
+      await second.close();
+      await expectHeld(kernel, wanted([flow(1)], { pools: [pool(1)] }));
+    });
+
+    it("shows the classes of every managed interface", async () => {
+      await reconcile(kernel, wanted([], { pools: [pool(1, 3000)] }));
+      const { classes } = await kernel.read();
+      for (const { name, rate, signallingRate } of subject.interfaces) {
+        const mine = classes.filter((entry) => entry.interface === name);
+        expect(mine.find((entry) => entry.kind === "link")).toMatchObject({ rate, ceil: rate });
+        expect(mine.find((entry) => entry.kind === "signalling")).toMatchObject({ rate: signallingRate });
+        expect(mine.find((entry) => entry.kind === "pool")).toMatchObject({ pool: 1, rate: 3_000_000, ceil: rate });
+        expect(mine.filter((entry) => entry.kind === "default")).toHaveLength(1);
+      }
+    });
+
+    it("gives the final counters of what it removes", async () => {
+      await reconcile(kernel, wanted([flow(1), flow(2)]));
+      const state = wanted([flow(2)]);
+      const result = await kernel.apply(state, [{ kind: "flow.remove", rule: flow(1) }]);
+      expect([...result.removed]).toEqual([[1, ZERO_FLOW_COUNTERS]]);
+      await expectHeld(kernel, state);
+    });
+
+    it("changes a flow by removing and adding it in one step", async () => {
+      await reconcile(kernel, wanted([flow(1)]));
+      const state = wanted([flow(1, { rate: kilobitsPerSecond(200), dscp: 34 as FlowRule["dscp"] })]);
+      const changes = kernel.plan(state, await kernel.read());
+      expect(changes.map((change) => change.kind)).toEqual(["flow.remove", "flow.add"]);
+      expect((await kernel.apply(state, changes)).removed.get(1)).toEqual(ZERO_FLOW_COUNTERS);
+      await expectHeld(kernel, state);
+    });
+
+    it("hands a key from one flow to another", async () => {
+      await reconcile(kernel, wanted([flow(1)]));
+      const state = wanted([flow(2, { key: flow(1).key })]);
+      await reconcile(kernel, state);
+      await expectHeld(kernel, state);
+    });
+
+    it("refuses a taken key, and nothing of that call stays", async () => {
+      const state = wanted([flow(1), flow(2)]);
+      await reconcile(kernel, state);
+      const next = wanted([flow(1), flow(3), flow(4, { key: flow(1).key })], { pools: [pool(1), pool(2)] });
+      const attempt = kernel.apply(next, [
+        { kind: "pool.set", pool: pool(2) },
+        { kind: "flow.remove", rule: flow(2) },
+        { kind: "flow.add", rule: flow(3) },
+        { kind: "flow.add", rule: flow(4, { key: flow(1).key }) },
+      ]);
+      await expect(attempt).rejects.toMatchObject({
+        family: "kernel",
+        code: "KERNEL_REFUSED",
+        message: expect.stringContaining("flow 4"),
+        detail: { errno: "EEXIST" },
+      });
+      await expectHeld(kernel, state);
+    });
+
+    it("puts a pool back to its old rate when the flows are refused", async () => {
+      const state = wanted([flow(1)], { pools: [pool(1, 1000)] });
+      await reconcile(kernel, state);
+      const attempt = kernel.apply(wanted([], { pools: [pool(1, 2000)] }), [
+        { kind: "pool.set", pool: pool(1, 2000) },
+        { kind: "flow.remove", rule: flow(7) },
+      ]);
+      await expect(attempt).rejects.toMatchObject({ detail: { errno: "ENOENT" } });
+      await expectHeld(kernel, state);
+    });
+
+    it("refuses a flow it cannot carry out before anything is touched", async () => {
+      const state = wanted([flow(1)]);
+      await reconcile(kernel, state);
+      const wrong: readonly FlowRule[] = [
+        flow(2, { rate: 0 as FlowRule["rate"] }),
+        flow(2, { pool: 5 }),
+        flow(2, { key: { ...flow(2).key, destination: flow6(2).key.destination } }),
+        flow(2, { key: { ...flow(2).key, destination: { address: "198.51.100.20", port: 0 } } }),
+        flow(0),
+      ];
+      for (const rule of wrong) {
+        const attempt = kernel.apply(wanted([flow(1), rule]), [
+          { kind: "flow.remove", rule: flow(1) },
+          { kind: "flow.add", rule },
+        ]);
+        await expect(attempt).rejects.toMatchObject({ family: "kernel", detail: { errno: "EINVAL" } });
+      }
+      await expectHeld(kernel, state);
+    });
+
+    it("resizes, adds and removes pools", async () => {
+      await reconcile(kernel, wanted([], { pools: [pool(1, 1000), pool(2, 500)] }));
+      const state = wanted([], { pools: [pool(1, 2500), pool(0x7fff, 100)] });
+      await reconcile(kernel, state);
+      await expectHeld(kernel, state);
+    });
+
+    it("makes the structure again when signalling or links are wanted otherwise, and keeps flows", async () => {
+      await reconcile(kernel, wanted([flow(1)]));
+      const state = wanted([flow(1)], {
+        signalling: [],
+        interfaces: subject.interfaces.map((entry) => ({ ...entry, rate: kilobitsPerSecond(5000) })),
+      });
+      const changes = kernel.plan(state, await kernel.read());
+      expect(changes).toEqual([{ kind: "structure" }]);
+      await kernel.apply(state, changes);
+      await expectHeld(kernel, state);
+    });
+
+    it("carries out calls made together one after the other", async () => {
+      const state = wanted(Array.from({ length: 20 }, (_, index) => flow(index + 1)));
+      await reconcile(kernel, wanted([]));
+      const calls = [...state.flows.values()].map((rule) => kernel.apply(state, [{ kind: "flow.add", rule }]));
+      await Promise.all(calls);
+      await expectHeld(kernel, state);
+    });
+
+    it("takes everything away, twice if asked", async () => {
+      await reconcile(kernel, wanted([flow(1)]));
+      await kernel.cleanup();
+      await kernel.cleanup();
+      const observed = await kernel.read();
+      expect([observed.structure, observed.flows.size, observed.pools.size, observed.classes.length]).toEqual([
+        false,
+        0,
+        0,
+        0,
+      ]);
+    });
+
+    it("reaches any state from any other", { timeout: 30_000 }, async () => {
+      const states = fc.array(fc.record({ flows: fc.array(arbitraryFlow, { maxLength: 12 }), pools: arbitraryPools }), {
+        minLength: 2,
+        maxLength: 4,
+      });
+      await fc.assert(
+        fc.asyncProperty(states, async (steps) => {
+          for (const step of steps) {
+            // Two flows with one key cannot both be wanted: ids make the keys differ but for the family.
+            const state = wanted(
+              step.flows.filter((rule, at) => step.flows.findIndex((other) => other.id === rule.id) === at),
+              { pools: step.pools },
+            );
+            await reconcile(kernel, state);
+            await expectHeld(kernel, state);
+          }
+        }),
+        { numRuns: 8 },
+      );
+    });
+  });
+}

@@ -1,0 +1,224 @@
+/** A proxy without sockets or time: scripted agents on both sides of it. */
+import type { Clock } from "../../src/model/clock.js";
+import type { MessageEvent } from "../../src/model/event.js";
+import { SILENT_LOGGER } from "../../src/model/log.js";
+import type { Timestamp } from "../../src/model/units.js";
+import { responseTo } from "../../src/sip/message/build.js";
+import type { SipMessage, SipRequest, SipResponse } from "../../src/sip/message/message.js";
+import { parseMessage } from "../../src/sip/message/parse.js";
+import { ProxyCore } from "../../src/sip/proxy/core.js";
+import type { ProxyOptions } from "../../src/sip/proxy/options.js";
+import { OPEN_POLICY, type ProxyPolicy } from "../../src/sip/proxy/policy.js";
+import type { DatagramHandler, SipTransport, SocketAddress } from "../../src/sip/transport/transport.js";
+
+export class FakeClock implements Clock {
+  private time = 1_000_000;
+  private order = 0;
+  private readonly timers = new Map<number, { at: number; callback: () => void }>();
+
+  now(): Timestamp {
+    return this.time as Timestamp;
+  }
+
+  after(delay: number, callback: () => void) {
+    const id = this.order++;
+    this.timers.set(id, { at: this.time + delay, callback });
+    return { cancel: () => void this.timers.delete(id) };
+  }
+
+  get pending(): number {
+    return this.timers.size;
+  }
+
+  /** Lets time pass, and promises settle after each timer. */
+  async advance(ms: number): Promise<void> {
+    const end = this.time + ms;
+    await settle();
+    for (;;) {
+      const next = [...this.timers].filter(([, t]) => t.at <= end).sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
+      if (next === undefined) break;
+      this.timers.delete(next[0]);
+      this.time = next[1].at;
+      next[1].callback();
+      await settle();
+    }
+    this.time = end;
+  }
+}
+
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export interface Sent {
+  readonly message: SipMessage;
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+}
+
+export class FakeTransport implements SipTransport {
+  readonly sent: Sent[] = [];
+  private handler: DatagramHandler = () => undefined;
+  readonly locals: readonly SocketAddress[];
+  /** Addresses that cannot be sent to. */
+  readonly dead = new Set<string>();
+
+  constructor(locals: readonly SocketAddress[]) {
+    this.locals = locals;
+  }
+
+  onDatagram(handler: DatagramHandler): void {
+    this.handler = handler;
+  }
+
+  send(octets: Buffer, local: SocketAddress, remote: SocketAddress, failed: (cause: Error) => void): void {
+    this.sent.push({ message: read(octets), remote, local });
+    if (this.dead.has(remote.address)) queueMicrotask(() => failed(new Error("EHOSTUNREACH")));
+  }
+
+  inject(octets: Buffer | string, remote: SocketAddress, local: SocketAddress | undefined = this.locals[0]): void {
+    if (local === undefined) throw new Error("no local address");
+    this.handler(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets, remote, local);
+  }
+}
+
+export function read(octets: Buffer): SipMessage {
+  const parsed = parseMessage(octets);
+  if (parsed.kind === "keepalive") throw new Error("keep-alive");
+  if (parsed.defects.length > 0) throw new Error(`sent a broken message: ${parsed.defects[0]?.text}`);
+  return parsed.kind === "request" ? parsed.request : parsed.response;
+}
+
+export const nameOf = (message: SipMessage): string =>
+  message.kind === "request" ? (message as SipRequest).method : String((message as SipResponse).status);
+
+export const PROXY = { address: "192.0.2.1", port: 5060 };
+export const ALICE = { address: "198.51.100.1", port: 5070 };
+export const BOB = { address: "203.0.113.9", port: 5080 };
+export const SDP =
+  "v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+export interface RequestParts {
+  method: string;
+  cseq?: number;
+  branch?: string;
+  toTag?: string;
+  fromTag?: string;
+  uri?: string;
+  callId?: string;
+  body?: string;
+  extra?: string[];
+  from?: SocketAddress;
+}
+
+/** A request as one of the two agents would write it. */
+export function requestText(parts: RequestParts): string {
+  const { method, cseq = 1, fromTag = "a1", body = "", from = ALICE } = parts;
+  const lines = [
+    `${method} ${parts.uri ?? "sip:bob@example.com"} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${from.address}:${from.port};branch=${parts.branch ?? `z9hG4bK-${method}-${cseq}-${fromTag}`}`,
+    "Max-Forwards: 70",
+    `From: <sip:alice@example.net>;tag=${fromTag}`,
+    `To: <sip:bob@example.com>${parts.toTag === undefined ? "" : `;tag=${parts.toTag}`}`,
+    `Call-ID: ${parts.callId ?? "call-1"}`,
+    `CSeq: ${cseq} ${method === "CANCEL" ? "CANCEL" : method}`,
+    `Contact: <sip:agent@${from.address}:${from.port}>`,
+    ...(body === "" ? [] : ["Content-Type: application/sdp"]),
+    ...(parts.extra ?? []),
+    `Content-Length: ${body.length}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
+
+export class Lab {
+  readonly clock = new FakeClock();
+  readonly transport: FakeTransport;
+  readonly core: ProxyCore;
+  readonly events: Omit<MessageEvent, "at">[] = [];
+  private taken = 0;
+
+  constructor(policy: Partial<ProxyPolicy> = {}, options: Partial<ProxyOptions> = {}, locals = [PROXY]) {
+    this.transport = new FakeTransport(locals);
+    let count = 0;
+    this.core = new ProxyCore({
+      transport: this.transport,
+      clock: this.clock,
+      logger: SILENT_LOGGER,
+      policy: { ...OPEN_POLICY, ...policy },
+      table: {
+        domains: ["example.com"],
+        users: new Map([["bob", { host: BOB.address, port: BOB.port }]]),
+        routes: new Map([["far.example", { host: "192.0.2.77", port: 5060 }]]),
+      },
+      messageLog: (event) => this.events.push(event),
+      random: (octets) => Buffer.alloc(octets, ++count),
+      ...options,
+    });
+  }
+
+  /** What was sent since the last call. */
+  async flush(): Promise<Sent[]> {
+    await settle();
+    const fresh = this.transport.sent.slice(this.taken);
+    this.taken = this.transport.sent.length;
+    return fresh;
+  }
+
+  /** As `flush`, as `NAME>address` words. */
+  async names(): Promise<string[]> {
+    return (await this.flush()).map(({ message, remote }) => {
+      const who = remote.address === ALICE.address ? "alice" : remote.address === BOB.address ? "bob" : remote.address;
+      return `${nameOf(message)}>${who}`;
+    });
+  }
+
+  async alice(parts: RequestParts): Promise<void> {
+    this.transport.inject(requestText(parts), ALICE);
+    await settle();
+  }
+
+  /** The latest request of that method that was sent to bob. */
+  toBob(method: string): SipRequest {
+    const found = this.transport.sent.findLast(
+      (one) => one.remote.address === BOB.address && nameOf(one.message) === method,
+    );
+    if (found === undefined) throw new Error(`bob got no ${method}`);
+    return found.message as SipRequest;
+  }
+
+  async bobAnswers(request: SipRequest, status: number, options: { body?: string; tag?: string } = {}): Promise<void> {
+    let response = responseTo(request, status, {
+      toTag: options.tag ?? "b1",
+      headers: [{ name: "Contact", value: `<sip:bob@${BOB.address}:${BOB.port}>` }],
+    });
+    for (const route of request.recordRoutes) response = response.addHeader("Record-Route", route);
+    const text = response.toBuffer().toString("latin1");
+    const body = options.body ?? "";
+    const whole = text.replace("Content-Length: 0\r\n\r\n", `Content-Length: ${body.length}\r\n\r\n${body}`);
+    this.transport.inject(whole, BOB);
+    await settle();
+  }
+
+  async bob(parts: RequestParts): Promise<void> {
+    this.transport.inject(requestText({ from: BOB, fromTag: "b1", toTag: "a1", ...parts }), BOB);
+    await settle();
+  }
+
+  /** A call up to its ACK. */
+  async callUp(): Promise<void> {
+    await this.alice({ method: "INVITE", body: SDP });
+    await this.bobAnswers(this.toBob("INVITE"), 180);
+    await this.bobAnswers(this.toBob("INVITE"), 200, { body: SDP });
+    await this.alice({ method: "ACK", toTag: "b1", uri: `sip:bob@${BOB.address}:${BOB.port}`, branch: "z9hG4bK-ack" });
+    await this.flush();
+  }
+}
+
+/** A promise that the test settles. */
+export function gate<T>() {
+  let open: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
