@@ -24,7 +24,7 @@ usage: netns-lab.sh [--prefix NAME] VERB
   stop ROLE [SIGNAL]                end one role (default TERM; KILL for the unkind way)
   call [options]                    one call from UAC to UAS; `call --help` lists the options
   demo [options]                    the whole demo; `demo --help` lists the options
-Hosts: uac sip1 pol1 r1 r2 sip2 pol2 uas ch, and the switches swa swb.
+Hosts: uac sip1 pol1 r1 r2 sip2 pol2 uas ch, load1 and load2 (for floods), and the switches swa swb.
 NAME (default sluice, or $SLUICE_LAB_PREFIX) lets several labs run side by side.
 TEXT
   exit 2
@@ -72,7 +72,7 @@ lab_up() {
     esac
     shift
   done
-  need_tools ip sysctl setpriv openssl flock
+  need_tools ip sysctl setpriv openssl flock jq
   lab_exists && die "lab '$prefix' is there already; run: netns-lab.sh --prefix $prefix down"
   if ((roles)); then check_roles_can_start; fi
   mkdir -p "$SLUICE_LAB"/{log,pid,run,calls}

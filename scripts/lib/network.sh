@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2154
 # The lab's network: namespaces, two switches, veth pairs, addresses, routes. Uses: prefix.
 #
-#   uac ─┐                                              ┌─ uas
-#   sip1 ┼─ swa ── access r1 core ══ core r2 access ── swb ┼─ sip2
-#   pol1 ┘                                  └ ch ── ch  └─ pol2
+#   uac ──┐                                                    ┌── uas
+#   sip1 ─┤                                                    ├── sip2
+#   pol1 ─┼─ swa ── access R1 core ══ core R2 access ── swb ───┼── pol2
+#   load1 ┘                                ch ── ch            └── load2
 #
+# load1 and load2 take part in no call: they are where a flood of the core link comes from and goes to.
 # Every device is born inside its namespace: nothing of the lab is ever seen in the namespace of the machine.
 
-readonly lab_hosts=(uac sip1 pol1 r1 r2 sip2 pol2 uas ch)
+readonly lab_hosts=(uac sip1 pol1 load1 r1 r2 sip2 pol2 load2 uas ch)
 readonly lab_switches=(swa swb)
 
 # host device peer-namespace peer-device IPv4 IPv6
@@ -15,10 +17,12 @@ readonly lab_links="
 uac  eth0   swa uac    10.1.0.10/24 fd01::10/64
 sip1 eth0   swa sip1   10.1.0.5/24  fd01::5/64
 pol1 eth0   swa pol1   10.1.0.6/24  fd01::6/64
+load1 eth0  swa load1  10.1.0.99/24 fd01::99/64
 r1   access swa r1     10.1.0.1/24  fd01::1/64
 uas  eth0   swb uas    10.3.0.10/24 fd03::10/64
 sip2 eth0   swb sip2   10.3.0.5/24  fd03::5/64
 pol2 eth0   swb pol2   10.3.0.6/24  fd03::6/64
+load2 eth0  swb load2  10.3.0.99/24 fd03::99/64
 r2   access swb r2     10.3.0.1/24  fd03::1/64
 "
 # Links without a switch: host device IPv4 IPv6, twice.
@@ -27,7 +31,12 @@ r1 core 10.2.0.1/30 fd02::1/64  r2 core 10.2.0.2/30 fd02::2/64
 ch eth0 10.4.0.7/24 fd04::7/64  r2 ch   10.4.0.1/24 fd04::1/64
 "
 # Hosts that see each other directly; their neighbour entries are fixed.
-readonly lab_segments=("uac:eth0 sip1:eth0 pol1:eth0 r1:access" "uas:eth0 sip2:eth0 pol2:eth0 r2:access" "r1:core r2:core" "ch:eth0 r2:ch")
+readonly lab_segments=(
+  "uac:eth0 sip1:eth0 pol1:eth0 load1:eth0 r1:access"
+  "uas:eth0 sip2:eth0 pol2:eth0 load2:eth0 r2:access"
+  "r1:core r2:core"
+  "ch:eth0 r2:ch"
+)
 
 declare -A lab_v4=() lab_v6=() lab_mac=()
 
@@ -100,6 +109,7 @@ set_kernel_switches() {
     ip netns exec "$prefix-$host" sysctl -qw "${settings[@]}"
   done
   for host in "${lab_switches[@]}"; do
+    ip -n "$prefix-$host" link set lo up
     ip netns exec "$prefix-$host" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
   done
 }
@@ -155,10 +165,13 @@ host_batch() {
 
 routes_batch() {
   case $1 in
-    uac | sip1 | pol1) printf 'route add default via 10.1.0.1\nroute add default via fd01::1\n' ;;
-    uas | sip2 | pol2) printf 'route add default via 10.3.0.1\nroute add default via fd03::1\n' ;;
+    uac | sip1 | pol1 | load1) printf 'route add default via 10.1.0.1\nroute add default via fd01::1\n' ;;
+    uas | sip2 | pol2 | load2) printf 'route add default via 10.3.0.1\nroute add default via fd03::1\n' ;;
     ch) printf 'route add default via 10.4.0.1\nroute add default via fd04::1\n' ;;
-    r1) printf 'route add 10.%s.0.0/24 via 10.2.0.2\n' 3 4 && printf "route add fd0%s::/64 via fd02::2\n" 3 4 ;;
+    r1)
+      printf 'route add 10.%s.0.0/24 via 10.2.0.2\n' 3 4
+      printf 'route add fd0%s::/64 via fd02::2\n' 3 4
+      ;;
     r2) printf 'route add 10.1.0.0/24 via 10.2.0.1\nroute add fd01::/64 via fd02::1\n' ;;
   esac
 }

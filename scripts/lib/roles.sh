@@ -54,12 +54,11 @@ role_pid() {
   if ip netns pids "$prefix-$1" 2>/dev/null | grep -qx "$pid"; then printf '%s' "$pid"; fi
 }
 
-role_is_gone() { [[ ! -d /proc/$1 ]]; }
+# A process that ended but was not waited for is in no namespace any more.
+role_is_gone() { [[ -z $(role_pid "$1") ]]; }
 role_has_socket() { [[ -S $SLUICE_LAB/run/$1.sock ]] || ! kill -0 "$(<"$SLUICE_LAB/pid/$1")" 2>/dev/null; }
 
-# A role is up when it answers on its control socket.
-role_answers() { node "$repo_dir/dist/cli/main.js" show peers --socket "$SLUICE_LAB/run/$1.sock" -o json >"$SLUICE_LAB/pid/$1.peers" 2>/dev/null; }
-
+# A role that listens on its control socket has done everything that can fail at the start.
 role_await() {
   local host=$1
   if wait_until "$role_patience" role_has_socket "$host" && [[ -S $SLUICE_LAB/run/$host.sock ]]; then return 0; fi
@@ -76,7 +75,16 @@ roles_up() {
     role_launch "$host"
   done
   for_each_role role_await r1 r2 sip1 sip2
+  wait_until 5 roles_are_connected || say "lab '$prefix': not every role has reached its policy server yet"
 }
+
+# Routers and proxies have their policy server, and the routers have been told their pools.
+roles_are_connected() {
+  sluice_show peers | jq -e '[.items[] | select(.role | test("^(r|sip)[12]$"))] | length >= 4 and all(.state == "open")' &&
+    sluice_show pools | jq -e '[.items[].role] | contains(["r1", "r2"])'
+} >/dev/null 2>&1
+
+sluice_show() { node "$repo_dir/dist/cli/main.js" show "$1" --run-dir "$SLUICE_LAB/run" -o json; }
 
 for_each_role() {
   local action=$1 host
@@ -117,5 +125,5 @@ role_stop_verb() {
   [[ -n $pid ]] || die "$host is not running"
   kill -s "$signal" "$pid"
   # STOP leaves a process that is there and does not answer: nothing to wait for.
-  [[ $signal == STOP || $signal == CONT ]] || wait_until "$role_patience" role_is_gone "$pid" || fail "$host does not end on $signal"
+  [[ $signal == STOP || $signal == CONT ]] || wait_until "$role_patience" role_is_gone "$host" || fail "$host does not end on $signal"
 }

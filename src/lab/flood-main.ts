@@ -1,4 +1,4 @@
-/** `node flood-main.js --to ADDRESS --port N --mbit R --size OCTETS --seconds S`: one flood, then an end. */
+/** `node flood-main.js --to ADDRESS --port N --mbit R --sizes OCTETS,OCTETS… --seconds S`: one flood, then an end. */
 import { parseArgs } from "node:util";
 import type { Millis, Octets } from "../model/units.js";
 import { bitsPerSecond } from "../model/units.js";
@@ -9,7 +9,7 @@ const { values } = parseArgs({
     to: { type: "string" },
     port: { type: "string", default: "9" },
     mbit: { type: "string", default: "30" },
-    size: { type: "string", default: "1250" },
+    sizes: { type: "string", default: "1250,80" },
     seconds: { type: "string", default: "10" },
   },
 });
@@ -22,7 +22,7 @@ try {
       destination: values.to ?? "",
       port: Number(values.port),
       rate: bitsPerSecond(Number(values.mbit) * 1e6),
-      packetSize: Number(values.size) as Octets,
+      packetSizes: values.sizes.split(",").map((size) => Number(size) as Octets),
       duration: (Number(values.seconds) * 1000) as Millis,
     },
     stop.signal,

@@ -11,8 +11,11 @@ export interface FloodOptions {
   readonly port: number;
   /** Counted at layer 3. */
   readonly rate: BitsPerSecond;
-  /** Of each IP packet. */
-  readonly packetSize: Octets;
+  /**
+   * Of the IP packets, in turn. One size alone leaves the tail of a queue counted in octets free for packets
+   * smaller than it; a small one beside the large fills that.
+   */
+  readonly packetSizes: readonly Octets[];
   readonly duration: Millis;
 }
 
@@ -24,15 +27,26 @@ export interface FloodResult {
 
 const TICK_MS = 2;
 /** A late timer is made up for only so far: beyond, the flood would come as one burst. */
-const MAX_CATCH_UP_MS = 20;
+const MAX_CATCH_UP_MS = 40;
 const MAX_RATE = 1e9;
 const MAX_DURATION_MS = 600_000;
 
-/** How many packets are due `elapsed` ms after the last reckoning, with the fraction carried over. */
-export function packetsDue(options: FloodOptions, elapsed: number, carried: number): { due: number; carried: number } {
-  const perMilli = options.rate / 8 / options.packetSize / 1000;
-  const exact = carried + Math.min(elapsed, MAX_CATCH_UP_MS) * perMilli;
-  return { due: Math.floor(exact), carried: exact - Math.floor(exact) };
+/** Tells, each time it is asked, which packets are due since it was asked last. */
+export function pacer(options: Pick<FloodOptions, "rate" | "packetSizes">): (elapsedMs: number) => readonly Octets[] {
+  const perMilli = options.rate / 8 / 1000;
+  let credit = 0;
+  let next = 0;
+  return (elapsedMs) => {
+    credit += Math.min(elapsedMs, MAX_CATCH_UP_MS) * perMilli;
+    const due: Octets[] = [];
+    for (;;) {
+      const size = options.packetSizes[next % options.packetSizes.length];
+      if (size === undefined || size > credit) return due;
+      credit -= size;
+      next += 1;
+      due.push(size);
+    }
+  };
 }
 
 /** Ends by itself after `duration`, or when `signal` says so. @throws RangeError for a size, rate or time out of bounds */
@@ -41,7 +55,7 @@ export async function flood(options: FloodOptions, signal?: AbortSignal): Promis
   if (family === undefined) throw new RangeError(`not an IP address: ${options.destination}`);
   const headers = family === 4 ? 28 : 48;
   checkBounds(options, headers);
-  const payload = Buffer.alloc(options.packetSize - headers);
+  const payloads = new Map(options.packetSizes.map((size) => [size, Buffer.alloc(size - headers)]));
   const socket = createSocket({ type: family === 4 ? "udp4" : "udp6", reuseAddr: true });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
@@ -50,36 +64,34 @@ export async function flood(options: FloodOptions, signal?: AbortSignal): Promis
   let packets = 0;
   let failed = 0;
   socket.on("error", () => undefined);
-  const sendOne = (): void => {
+  const send = (size: Octets): void => {
     packets += 1;
-    socket.send(payload, options.port, options.destination, (error) => {
+    socket.send(payloads.get(size) ?? "", options.port, options.destination, (error) => {
       if (error !== null) failed += 1;
     });
   };
-  await paced(options, sendOne, signal);
+  await paced(options, send, signal);
   await new Promise<void>((resolve) => socket.close(resolve));
   return { packets, failed };
 }
 
-function checkBounds({ rate, packetSize, duration }: FloodOptions, headers: number): void {
+function checkBounds({ rate, packetSizes, duration }: FloodOptions, headers: number): void {
   if (!(rate > 0 && rate <= MAX_RATE)) throw new RangeError(`rate must be above 0 and at most ${MAX_RATE} bit/s`);
-  if (!(packetSize >= headers && packetSize <= 1500))
-    throw new RangeError(`packet size must be ${headers}..1500 octets`);
-  if (!(duration > 0 && duration <= MAX_DURATION_MS))
-    throw new RangeError(`time must be at most ${MAX_DURATION_MS} ms`);
+  const areSizes = packetSizes.length > 0 && packetSizes.every((size) => size >= headers && size <= 1500);
+  if (!areSizes) throw new RangeError(`packet sizes must be ${headers}..1500 octets`);
+  const isTime = duration > 0 && duration <= MAX_DURATION_MS;
+  if (!isTime) throw new RangeError(`time must be above 0 and at most ${MAX_DURATION_MS} ms`);
 }
 
-function paced(options: FloodOptions, sendOne: () => void, signal: AbortSignal | undefined): Promise<void> {
+function paced(options: FloodOptions, send: (size: Octets) => void, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
+    const due = pacer(options);
     const start = performance.now();
     let last = start;
-    let carried = 0;
     const tick = setInterval(() => {
       const now = performance.now();
-      const reckoned = packetsDue(options, now - last, carried);
+      for (const size of due(now - last)) send(size);
       last = now;
-      carried = reckoned.carried;
-      for (let index = 0; index < reckoned.due; index += 1) sendOne();
       if (now - start < options.duration && signal?.aborted !== true) return;
       clearInterval(tick);
       resolve();

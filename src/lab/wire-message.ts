@@ -15,7 +15,12 @@ export interface WireMessage {
 }
 
 /** One decoded frame of `tshark -T json --no-duplicate-keys`: nested objects, arrays where a key repeats. */
-export type Layers = Readonly<Record<string, unknown>>;
+export interface Layers {
+  readonly frame?: unknown;
+  readonly cops?: unknown;
+  readonly http?: unknown;
+  readonly sip?: unknown;
+}
 
 /** Every string under `key`, at any depth, in order. */
 function valuesOf(node: unknown, key: string): readonly string[] {
@@ -35,7 +40,7 @@ export function messagesOf(layers: Layers): readonly WireMessage[] {
   const from = hostOf(first(layers, "ip.src") ?? first(layers, "ipv6.src") ?? "");
   const to = hostOf(first(layers, "ip.dst") ?? first(layers, "ipv6.dst") ?? "");
   if (from === undefined || to === undefined) return [];
-  const at = (Number(first(layers["frame"], "frame.time_epoch")) * 1000) as Timestamp;
+  const at = (Number(first(layers.frame, "frame.time_epoch")) * 1000) as Timestamp;
   return [...copsMessages(layers), ...ospMessages(layers), ...sipMessages(layers)].map((named) => ({
     at,
     from,
@@ -55,7 +60,7 @@ const FLAG_SOLICITED = 1;
 const OP_NAMES = ["", "REQ", "DEC", "RPT", "DRQ", "SSQ", "OPN", "CAT", "CC", "KA", "SSC"];
 
 function copsMessages(layers: Layers): readonly Named[] {
-  return listed(layers["cops"]).map((message) => ({ protocol: "COPS" as const, message: copsName(message) }));
+  return listed(layers.cops).map((message) => ({ protocol: "COPS" as const, message: copsName(message) }));
 }
 
 /** RFC 2748 §2.1, §2.2.2: the operation, and what its Context or Decision says. */
@@ -97,7 +102,7 @@ const OSP_NAMES: Readonly<Record<string, string>> = {
 
 /** The first component of the XML document says what the message is; both spellings are in use. */
 function ospMessages(layers: Layers): readonly Named[] {
-  if (layers["http"] === undefined) return [];
+  if (layers.http === undefined) return [];
   const found = /<((?:Authori[sz]ation(?:Request|Response))|Usage(?:Indication|Confirmation))\b/.exec(
     JSON.stringify(layers),
   );
@@ -106,7 +111,7 @@ function ospMessages(layers: Layers): readonly Named[] {
 }
 
 function sipMessages(layers: Layers): readonly Named[] {
-  return listed(layers["sip"]).flatMap((message): readonly Named[] => {
+  return listed(layers.sip).flatMap((message): readonly Named[] => {
     const name = first(message, "sip.Method") ?? first(message, "sip.Status-Code");
     const callId = first(message, "sip.Call-ID");
     if (name === undefined) return [];

@@ -1,11 +1,11 @@
 /** Joins the two kinds of COPS clients: proxies that ask, and the router that enforces. */
 import { CLIENT_TYPE_DIFFSERV, COPS_ERROR } from "../cops/codec/codes.js";
 import type { DrqMessage, ReqMessage, RptMessage } from "../cops/codec/message.js";
+import type { DecisionBody, PdpHandlers } from "../cops/endpoint/pdp-handlers.js";
 import type { PdpPeer } from "../cops/endpoint/pdp-peer.js";
-import type { PdpHandlers } from "../cops/endpoint/pdp-server.js";
 import type { Logger } from "../model/log.js";
 import type { RouterLink } from "./router/router-link.js";
-import type { DecisionBody, SipLink } from "./sip/sip-link.js";
+import type { SipLink } from "./sip/sip-link.js";
 
 export interface PolicyServerOptions {
   readonly sip: SipLink;

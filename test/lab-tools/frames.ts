@@ -17,7 +17,9 @@ export interface TimedFrame {
 
 const u16 = (...values: readonly number[]): Buffer => {
   const bytes = Buffer.alloc(values.length * 2);
-  values.forEach((value, index) => bytes.writeUInt16BE(value & 0xffff, index * 2));
+  values.forEach((value, index) => {
+    bytes.writeUInt16BE(value & 0xffff, index * 2);
+  });
   return bytes;
 };
 const u32 = (value: number): Buffer => u16(value >>> 16, value);

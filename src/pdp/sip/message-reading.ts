@@ -9,6 +9,7 @@ import { parseMessage } from "../../sip/message/parse.js";
 import { type NameAddr, parseSipUri } from "../../sip/message/uri.js";
 import type { SessionDescription } from "../../sip/sdp/description.js";
 import { flowsOf, type MediaFlow, type Party } from "../../sip/sdp/flows.js";
+import { mediaPlace } from "../../sip/sdp/places.js";
 import { readSdp } from "../../sip/sdp/reader.js";
 import type { SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
 import type { Offer } from "../session-record.js";
@@ -143,11 +144,9 @@ function readFlows(offer: Offer, answer: string | undefined, context: FlowContex
     ...(answerer === undefined ? {} : { answererAddress: answerer }),
   });
   if (result.kind === "unusable") return refuse("mediaUnacceptable", result.text);
-  const stray = result.flows.find((flow) => !isOurs(flow, side, rules));
-  if (stray?.key !== undefined) {
-    const text = `media address ${localAddress(stray, side)} is not in this access network`;
-    return refuse("mediaUnacceptable", text);
-  }
+  const own = offer.by === localParty(side) ? described.offer : described.answer;
+  const stray = own === undefined ? undefined : strayAddress(own, rules);
+  if (stray !== undefined) return refuse("mediaUnacceptable", `media address ${stray} is not in this access network`);
   return { ok: true, value: result.flows };
 }
 
@@ -156,13 +155,15 @@ const localParty = (side: SessionSide): Party => (side === "originating" ? "call
 const directionOf = (flow: MediaFlow, side: SessionSide): FlowDirection =>
   flow.toward === localParty(side) ? "down" : "up";
 
-const localAddress = (flow: MediaFlow, side: SessionSide): string | undefined =>
-  directionOf(flow, side) === "down" ? flow.key?.destination.address : flow.key?.source.address;
-
-/** Nobody gets a class for packets of somebody else's network. */
-function isOurs(flow: MediaFlow, side: SessionSide, rules: ReadingRules): boolean {
-  const address = localAddress(flow, side);
-  return address === undefined || rules.prefixes.some((prefix) => prefixContains(prefix, address));
+/** Nobody gets a class for packets of somebody else's network: the first address that our side named and is not ours. */
+function strayAddress(own: SessionDescription, { prefixes }: ReadingRules): string | undefined {
+  const named = own.media
+    .filter(({ port }) => port !== 0)
+    .flatMap((media) => {
+      const place = mediaPlace(own, media);
+      return place.kind === "place" ? [place.address, place.rtcpAddress] : [];
+    });
+  return named.find((address) => address !== undefined && !prefixes.some((prefix) => prefixContains(prefix, address)));
 }
 
 const reservation = (flow: MediaFlow, side: SessionSide) => ({

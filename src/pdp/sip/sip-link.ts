@@ -3,8 +3,9 @@
  * One handle per dialog; after a proxy's restart the same session may come under another handle.
  */
 import { COMMAND, COPS_ERROR, R_TYPE } from "../../cops/codec/codes.js";
-import type { CopsDecision, DecMessage, ReqMessage, RptMessage } from "../../cops/codec/message.js";
+import type { CopsDecision, ReqMessage, RptMessage } from "../../cops/codec/message.js";
 import { handleKey } from "../../cops/codec/message.js";
+import type { DecisionBody } from "../../cops/endpoint/pdp-handlers.js";
 import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
 import { type SipEvent, sipEventOf } from "../../cops/sip/codes.js";
 import { encodeDirectives, type SipDirectives, type SipHeader } from "../../cops/sip/directives.js";
@@ -30,9 +31,6 @@ export interface SipLinkOptions {
   /** Told of each question and each answer, for the trace. */
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", proxy: string) => void;
 }
-
-/** Body of the DEC that answers a REQ. */
-export type DecisionBody = Pick<DecMessage, "decisions"> & Partial<Pick<DecMessage, "error">>;
 
 /** Sessions of a proxy that does not come back are let go after this time. */
 const PEER_HOLD = seconds(300);

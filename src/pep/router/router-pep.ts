@@ -124,7 +124,7 @@ export class RouterPep implements PepHandlers {
     const prepared = this.#store.prepare(decision);
     if (!prepared.ok) {
       this.#options.log.warn("router.decision-refused", { errors: prepared.errors.map(({ text }) => text) });
-      this.#client?.report(this.#handle, "failure", encodeReport(reportOf(prepared.errors)), true);
+      this.#report("failure", encodeReport(reportOf(prepared.errors)));
       return;
     }
     const { transaction } = prepared;
@@ -138,7 +138,7 @@ export class RouterPep implements PepHandlers {
     this.#options.journal.record(finals);
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
     this.#account(scope === "complete" ? this.#options.journal.all() : finals);
-    this.#client?.report(this.#handle, "success", encodeReport(reportOf(transaction.warnings)), true);
+    this.#report("success", encodeReport(reportOf(transaction.warnings)));
     trace?.("sent");
   }
 
@@ -197,14 +197,18 @@ export class RouterPep implements PepHandlers {
   #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
     if (finals.size === 0) return;
     for (const named of encodeClientSi(usageBindings(finals))) {
-      this.#client?.report(this.#handle, "accounting", [named], false);
+      this.#client?.report(this.#handle, { type: "accounting", named: [named] });
     }
   }
 
   #fail(code: number, text: string, subCode = 0): void {
     this.#options.log.error("router.decision-failed", { code, text });
-    const report = encodeReport({ gperr: { code, subCode }, errors: [] });
-    this.#client?.report(this.#handle, "failure", report, true);
+    this.#report("failure", encodeReport({ gperr: { code, subCode }, errors: [] }));
+  }
+
+  /** RFC 3084 §3.3: exactly one for each decision. */
+  #report(type: "success" | "failure", named: readonly Buffer[]): void {
+    this.#client?.report(this.#handle, { type, solicited: true, named });
   }
 
   #newStore(): PriStore {

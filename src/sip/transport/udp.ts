@@ -83,7 +83,8 @@ export class UdpTransport implements SipTransport {
 }
 
 async function bind(address: SocketAddress, options: UdpOptions): Promise<Bound> {
-  const socket = createSocket(familyOf(address.address) === 6 ? { type: "udp6", ipv6Only: true } : "udp4");
+  const isSix = familyOf(address.address) === 6;
+  const socket = createSocket({ type: isSix ? "udp6" : "udp4", ipv6Only: isSix });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", (error: NodeJS.ErrnoException) => {
       socket.close();

@@ -430,6 +430,22 @@ describe("BYE", () => {
     expect(forgotten.asked).toEqual([]);
   });
 
+  it("after the end neither asks, recalls, nor loses the session's name in the trace", async () => {
+    const stale: DialogContext[] = [];
+    const { policy, asked } = recorder({ recall: () => stale[0], ended: async (context) => void stale.push(context) });
+    const lab = new Lab(policy);
+    await lab.callUp();
+    const hangUp = { method: "BYE", uri: `sip:agent@${ALICE.address}:${ALICE.port}` };
+    await lab.bob({ ...hangUp, cseq: 7 });
+    await lab.clock.advance(0);
+    const [forwarded] = (await lab.flush()).filter((one) => nameOf(one.message) === "BYE");
+    await lab.bobAnswers(forwarded?.message as ReturnType<Lab["toBob"]>, 200);
+    expect(lab.core.liveDialogs).toBe(0);
+    await lab.bob({ ...hangUp, cseq: 8 });
+    expect(asked.filter((line) => line.startsWith("ended"))).toHaveLength(1);
+    expect(new Set(lab.events.map((event) => event.session)).size).toBe(1);
+  });
+
   it("with a foreign tag ends nothing; a challenge is no end at the far proxy", async () => {
     const { policy, asked } = recorder();
     const lab = new Lab(policy);

@@ -187,12 +187,15 @@ describe("rates at layer 3", () => {
 
   it("takes what the receiver wants for each direction", () => {
     const offer = sdp(CALLER, "m=audio 4000 RTP/AVP 0", "a=ptime:10");
-    const result = flows(offer, sdp(CALLEE, "m=audio 6000 RTP/AVP 0", "b=AS:70")).filter((flow) => flow.component === "rtp");
+    const result = flows(offer, sdp(CALLEE, "m=audio 6000 RTP/AVP 0", "b=AS:70")).filter(
+      (flow) => flow.component === "rtp",
+    );
     expect(result.map((flow) => flow.traffic.rate)).toEqual([96_000, 70_000]);
   });
 
   it("RTCP is RS + RR, at least a packet a second, and none for 0 and 0", () => {
-    const rtcp = (...lines: string[]) => flows(sdp(CALLER, "m=audio 4000 RTP/AVP 0", ...lines)).filter((f) => f.component === "rtcp");
+    const rtcp = (...lines: string[]) =>
+      flows(sdp(CALLER, "m=audio 4000 RTP/AVP 0", ...lines)).filter((f) => f.component === "rtcp");
     expect(rtcp("b=RS:3000", "b=RR:5000")[0]?.traffic.rate).toBe(8000);
     expect(rtcp("b=RS:0", "b=RR:100")[0]?.traffic).toMatchObject({ rate: 1600, packetsPerSecond: 1 });
     expect(rtcp("b=RS:0", "b=RR:0")).toEqual([]);
@@ -201,7 +204,10 @@ describe("rates at layer 3", () => {
 
 describe("what cannot be enforced", () => {
   const reason = (offer: string, answer?: string) => {
-    const result = flowsOf(readSdp(Buffer.from(offer)), answer === undefined ? undefined : readSdp(Buffer.from(answer)));
+    const result = flowsOf(
+      readSdp(Buffer.from(offer)),
+      answer === undefined ? undefined : readSdp(Buffer.from(answer)),
+    );
     return result.kind === "unusable" ? result.reason : result.kind;
   };
   const medium = "m=audio 4000 RTP/AVP 0";
@@ -270,8 +276,17 @@ describe("readSdp", () => {
   });
 
   it("throws nothing but DecodeError, and flowsOf nothing at all", () => {
-    const seed = sdp(CALLER, "b=AS:100", "m=audio 4000/2 RTP/AVP 0 96", "a=rtpmap:96 opus/48000/2", "a=rtcp:4001", "a=ptime:20");
-    const changes = fc.array(fc.tuple(fc.nat(seed.length - 1), fc.constantFrom("0", "9", " ", "/", "\r", "\n", ":", "m", "=", "")));
+    const seed = sdp(
+      CALLER,
+      "b=AS:100",
+      "m=audio 4000/2 RTP/AVP 0 96",
+      "a=rtpmap:96 opus/48000/2",
+      "a=rtcp:4001",
+      "a=ptime:20",
+    );
+    const changes = fc.array(
+      fc.tuple(fc.nat(seed.length - 1), fc.constantFrom("0", "9", " ", "/", "\r", "\n", ":", "m", "=", "")),
+    );
     fc.assert(
       fc.property(changes, (list) => {
         let text = seed;
