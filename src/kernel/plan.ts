@@ -38,7 +38,9 @@ export function samePool(left: PoolClass, right: PoolClass): boolean {
  */
 export function planChanges(desired: DesiredState, observed: ObservedState): readonly KernelChange[] {
   const changes: KernelChange[] = [];
-  if (!observed.structure || observed.structureId !== structureId(desired)) changes.push({ kind: "structure" });
+  const { structure, structureId: madeFor } = observed;
+  const outdated = madeFor !== undefined && madeFor !== structureId(desired);
+  if (!structure || outdated) changes.push({ kind: "structure" });
   for (const pool of desired.pools.values()) {
     const present = observed.pools.get(pool.id);
     if (present === undefined || !samePool(present, pool)) changes.push({ kind: "pool.set", pool });

@@ -86,7 +86,10 @@ export interface ObservedClass {
 export interface ObservedState {
   /** False when our table or an interface's tree is missing or is not as we make it. */
   readonly structure: boolean;
-  /** What the structure was made for (`structureId`): differs when interfaces or signalling are wanted otherwise. */
+  /**
+   * What the structure was made for: differs when interfaces or signalling are wanted otherwise. Always given by `read`
+   * for an intact structure; a caller that plans from what it applied itself may leave it out.
+   */
   readonly structureId?: string;
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
   readonly classes: readonly ObservedClass[];

@@ -17,6 +17,7 @@ const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
 process.on("SIGINT", () => stop.abort());
 try {
+  process.stderr.write("flooding\n");
   const result = await flood(
     {
       destination: values.to ?? "",
