@@ -131,7 +131,8 @@ function checkGrammar(op: OpName, bag: ObjectBag, objects: readonly PlacedObject
     const count = allowed[name];
     const detail = { offset, object: OBJECTS[name].title };
     if (count === undefined) throw badFormat(`${OBJECTS[name].title} does not belong in ${op}`, detail);
-    if (count === "one" && bag.count(name) > 1) throw badFormat(`more than one ${OBJECTS[name].title} in ${op}`, detail);
+    if (count === "one" && bag.count(name) > 1)
+      throw badFormat(`more than one ${OBJECTS[name].title} in ${op}`, detail);
   }
   const signed = objects.findIndex(({ name }) => name === "integrity" || name === "integrityTls");
   if (signed !== -1 && signed !== objects.length - 1) {

@@ -45,10 +45,5 @@ export function readHeader(octets: Buffer, maxLength: number): CopsHeader {
 function broken(message: string, have?: number, need?: number): CopsDecodeError {
   const lengths = have === undefined || need === undefined ? {} : { have, need };
   const detail = { offset: 0, object: "Common Header", ...lengths };
-  return new CopsDecodeError(
-    message,
-    detail,
-    { code: COPS_ERROR.badMessageFormat, subCode: 0 },
-    { framingLost: true },
-  );
+  return new CopsDecodeError(message, detail, { code: COPS_ERROR.badMessageFormat, subCode: 0 }, { framingLost: true });
 }

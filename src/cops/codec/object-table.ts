@@ -143,5 +143,4 @@ const BY_NUMBER = new Map<number, ObjectName>(
   (Object.keys(OBJECTS) as ObjectName[]).map((name) => [(OBJECTS[name].cNum << 8) | OBJECTS[name].cType, name]),
 );
 
-export const objectNameOf = (cNum: number, cType: number): ObjectName | undefined =>
-  BY_NUMBER.get((cNum << 8) | cType);
+export const objectNameOf = (cNum: number, cType: number): ObjectName | undefined => BY_NUMBER.get((cNum << 8) | cType);

@@ -31,6 +31,8 @@ export interface DriverOptions {
   readonly closed: (driver: PdpConnectionDriver) => void;
 }
 
+type Delivery = Extract<PdpAction, { readonly do: "report" | "deleted" | "synchronized" }>;
+
 export class PdpConnectionDriver {
   readonly #options: DriverOptions;
   readonly #socket: MessageSocket;
@@ -148,7 +150,7 @@ export class PdpConnectionDriver {
     this.#options.handlers.closed(peer, reason);
   }
 
-  #deliver(action: PdpAction & { readonly do: "report" | "deleted" | "synchronized" }, handlers: PdpHandlers): void {
+  #deliver(action: Delivery, handlers: PdpHandlers): void {
     const peer = this.#peers.get(action.message.clientType);
     if (peer === undefined) return;
     switch (action.do) {
@@ -187,7 +189,7 @@ export class PdpConnectionDriver {
     }
   }
 
-  #refuse({ clientType, handle, error }: PdpAction & { readonly do: "refuse" }): void {
+  #refuse({ clientType, handle, error }: Extract<PdpAction, { readonly do: "refuse" }>): void {
     this.#inTurn(clientType, handle, () => {
       this.#send({ op: "DEC", clientType, handle, solicited: true, decisions: [], error });
       return Promise.resolve();

@@ -102,7 +102,12 @@ export function pdpStep(rules: PdpRules, state: PdpState, event: PdpEvent): PdpS
     }
     case "stop":
       // RFC 2748 §4.7: a PDP that shuts down says so to every client-type of every PEP.
-      return end(state, [...state.opened.keys()].map((type) => close(type, event.error)), "closed here", true);
+      return end(
+        state,
+        [...state.opened.keys()].map((type) => close(type, event.error)),
+        "closed here",
+        true,
+      );
   }
 }
 
@@ -251,11 +256,7 @@ function leave(rules: PdpRules, state: PdpState, clientType: number, actions: re
   if (opened.size > 0) return { state: { ...state, opened }, actions };
   return {
     state: { phase: "fresh", opened, keepAlive: 0 },
-    actions: [
-      ...actions,
-      { do: "cancel", timer: "silence" },
-      { do: "arm", timer: "open", delay: rules.openTimeout },
-    ],
+    actions: [...actions, { do: "cancel", timer: "silence" }, { do: "arm", timer: "open", delay: rules.openTimeout }],
   };
 }
 

@@ -232,6 +232,12 @@ function onMessageKind(rules: PepRules, state: PepState, message: CopsMessage): 
   if (message.op === "KA") return { state, actions: [] };
   if (message.op === "CC") return onClientClose(rules, state, message);
   if (message.clientType !== rules.clientType) return ignore(state, `${message.op} of another client-type`);
+  return onOurMessage(rules, state, message);
+}
+
+type OurMessage = Exclude<CopsMessage, { readonly op: "KA" | "CC" }>;
+
+function onOurMessage(rules: PepRules, state: PepState, message: OurMessage): PepStep {
   switch (message.op) {
     case "CAT":
       return onClientAccept(rules, state, message);

@@ -32,7 +32,8 @@ const bindingObjects = ({ prid, values }: Binding): PrObject[] => [
 ];
 
 /** Named ClientSI or Named Decision Data of an Install: (PRID EPD)*. */
-export const encodeBindings = (bindings: readonly Binding[]): Buffer => encodePrObjects(bindings.flatMap(bindingObjects));
+export const encodeBindings = (bindings: readonly Binding[]): Buffer =>
+  encodePrObjects(bindings.flatMap(bindingObjects));
 
 export const encodeRemovals = (removals: readonly Removal[]): Buffer =>
   encodePrObjects(

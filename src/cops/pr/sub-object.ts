@@ -58,7 +58,8 @@ export function decodePrObjects(octets: Buffer): PrObject[] {
     const room = octets.length - offset;
     if (room < HEADER) throw malformed("octets after the last sub-object", "sub-object header");
     const length = octets.readUInt16BE(offset);
-    if (length < HEADER || length > room) throw malformed(`sub-object of ${length} octets, ${room} there`, "sub-object");
+    if (length < HEADER || length > room)
+      throw malformed(`sub-object of ${length} octets, ${room} there`, "sub-object");
     const sNum = octets.readUInt8(offset + 2);
     const sType = octets.readUInt8(offset + 3);
     const kind = KINDS.get(sNum);

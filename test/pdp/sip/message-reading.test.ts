@@ -21,7 +21,11 @@ const sdp = (address: string, port: number, extra: readonly string[] = []) =>
     "",
   ].join("\r\n");
 
-function message(start: string, body: string, { from = "alice@a.example", to = "bob@b.example", contact = "10.1.0.10" } = {}) {
+function message(
+  start: string,
+  body: string,
+  { from = "alice@a.example", to = "bob@b.example", contact = "10.1.0.10" } = {},
+) {
   const headers = [
     start,
     "Via: SIP/2.0/UDP 10.1.0.10:5060;branch=z9hG4bKx",

@@ -68,10 +68,7 @@ export const dsDscpMarkAct = base("dsDscpMarkAct", "7", "install", {
 });
 
 export const dsAlgDrop = base("dsAlgDrop", "8", "install", {
-  type: attribute(
-    2,
-    enumerated({ other: 1, tailDrop: 2, headDrop: 3, randomDrop: 4, alwaysDrop: 5, mQDrop: 6 }),
-  ),
+  type: attribute(2, enumerated({ other: 1, tailDrop: 2, headDrop: 3, randomDrop: 4, alwaysDrop: 5, mQDrop: 6 })),
   next: attribute(3, prid),
   qMeasure: attribute(4, prid),
   qThreshold: attribute(5, unsigned32(1)),

@@ -1,15 +1,6 @@
 /** The Framework PIB, RFC 3318: pib 2. */
 import { attribute, nullable } from "../prc.js";
-import {
-  enumerated,
-  integer,
-  objectIdentifier,
-  octetString,
-  prid,
-  text,
-  truth,
-  unsigned32,
-} from "../syntax.js";
+import { enumerated, integer, objectIdentifier, octetString, prid, text, truth, unsigned32 } from "../syntax.js";
 import { baseClass, extendingClass } from "./class.js";
 
 const base = baseClass("1.3.6.1.2.2.2");
