@@ -150,9 +150,12 @@ export class FakeKernel implements KernelPort {
     return { removed };
   }
 
-  async counters(): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+  async counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     this.#open("counters");
-    return new Map([...this.#kernel.contents.flows].map(([id, flow]) => [id, flow.counters]));
+    const { flows } = this.#kernel.contents;
+    const wanted = of === undefined ? undefined : new Set([...of].map(({ id }) => id));
+    const chosen = [...flows].filter(([id]) => wanted === undefined || wanted.has(id));
+    return new Map(chosen.map(([id, flow]) => [id, flow.counters]));
   }
 
   async cleanup(): Promise<void> {

@@ -10,7 +10,16 @@ import { applyFlows } from "./nft/flow-transaction.js";
 import { createPool, deletePool } from "./nft/pool-elements.js";
 import { Table } from "./nft/table.js";
 import { type ChangeSteps, planChanges, stepsOf } from "./plan.js";
-import type { ApplyResult, DesiredState, FlowId, KernelChange, KernelPort, ObservedState, PoolClass } from "./port.js";
+import type {
+  ApplyResult,
+  DesiredState,
+  FlowId,
+  FlowRule,
+  KernelChange,
+  KernelPort,
+  ObservedState,
+  PoolClass,
+} from "./port.js";
 import { Trees } from "./tc/trees.js";
 import { checkSteps } from "./validate.js";
 
@@ -102,8 +111,10 @@ export class LinuxKernel implements KernelPort {
     });
   }
 
-  counters(): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    return this.#inTurn(async () => countersOf(await this.#table.sessionElements()));
+  counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    return this.#inTurn(async () =>
+      countersOf(of === undefined ? await this.#table.sessionElements() : await this.#table.elementsOf(of)),
+    );
   }
 
   cleanup(): Promise<void> {

@@ -116,7 +116,8 @@ export interface KernelPort {
   read(): Promise<ObservedState>;
   plan(desired: DesiredState, observed: ObservedState): readonly KernelChange[];
   apply(desired: DesiredState, changes: readonly KernelChange[]): Promise<ApplyResult>;
-  counters(): Promise<ReadonlyMap<FlowId, FlowCounters>>;
+  /** Live counters: of all flows, or of these alone. Flows that are not there are left out. */
+  counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>>;
   /** Takes away everything that is ours, and nothing else. */
   cleanup(): Promise<void>;
   close(): Promise<void>;

@@ -9,7 +9,7 @@ const { values } = parseArgs({
     to: { type: "string" },
     port: { type: "string", default: "9" },
     mbit: { type: "string", default: "30" },
-    sizes: { type: "string", default: "1250,80" },
+    sizes: { type: "string", default: "200" },
     seconds: { type: "string", default: "10" },
   },
 });

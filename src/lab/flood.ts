@@ -1,7 +1,4 @@
-/**
- * A bounded flood of UDP datagrams at a steady rate: the load on the bottleneck. Two floods facing each
- * other on one port are each other's sink, so no "port unreachable" answers disturb the measurement.
- */
+/** A bounded flood of UDP datagrams at a steady rate: the load on the bottleneck. */
 import { createSocket } from "node:dgram";
 import { familyOf, type IpAddress } from "../model/ip.js";
 import type { BitsPerSecond, Millis, Octets } from "../model/units.js";
@@ -12,8 +9,8 @@ export interface FloodOptions {
   /** Counted at layer 3. */
   readonly rate: BitsPerSecond;
   /**
-   * Of the IP packets, in turn. One size alone leaves the tail of a queue counted in octets free for packets
-   * smaller than it; a small one beside the large fills that.
+   * Of the IP packets, in turn. A queue that is counted in octets and full of large packets has room for small
+   * ones: to see what a flood does to media, some of it should be no larger than they are.
    */
   readonly packetSizes: readonly Octets[];
   readonly duration: Millis;
@@ -56,17 +53,18 @@ export async function flood(options: FloodOptions, signal?: AbortSignal): Promis
   const headers = family === 4 ? 28 : 48;
   checkBounds(options, headers);
   const payloads = new Map(options.packetSizes.map((size) => [size, Buffer.alloc(size - headers)]));
-  const socket = createSocket({ type: family === 4 ? "udp4" : "udp6", reuseAddr: true });
+  const socket = createSocket({ type: family === 4 ? "udp4" : "udp6" });
+  // Connected: otherwise each datagram would look its address up.
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
-    socket.bind(options.port, resolve);
+    socket.connect(options.port, options.destination, resolve);
   });
   let packets = 0;
   let failed = 0;
   socket.on("error", () => undefined);
   const send = (size: Octets): void => {
     packets += 1;
-    socket.send(payloads.get(size) ?? "", options.port, options.destination, (error) => {
+    socket.send(payloads.get(size) ?? "", (error) => {
       if (error !== null) failed += 1;
     });
   };

@@ -106,6 +106,13 @@ export function describeKernelContract(name: string, make: () => Promise<Subject
       const counters = await kernel.counters();
       expect([...counters.keys()].sort()).toEqual([1, 2, 3, 4, 5, 6]);
       expect(counters.get(1)).toEqual(ZERO_FLOW_COUNTERS);
+      const rules = [...state.flows.values()];
+      const absent = rules
+        .slice(0, 1)
+        .map((rule) => ({ ...rule, id: 99, key: { ...rule.key, destination: { ...rule.key.destination, port: 9 } } }));
+      expect(await kernel.counters([...rules.slice(0, 2), ...absent])).toEqual(
+        new Map(rules.slice(0, 2).map(({ id }) => [id, ZERO_FLOW_COUNTERS])),
+      );
     });
 
     it("rounds a rate up to whole octets per second and plans no change for that", async () => {

@@ -1,10 +1,4 @@
-/**
- * Octets -> values. Which objects a message has and how many is checked here; what they mean is not.
- * The order of objects is a convention (RFC 2748 §3) and foreign peers break it, so it is not asked for,
- * except that a decision's Flags come before its data (§3.2) and Integrity comes last.
- */
-import { InternalError } from "../../model/errors.js";
-import { COPS_ERROR, type OpName, opName, REPORT_TYPE, type ReportType } from "./codes.js";
+import { type OpName, opName, REPORT_TYPE, type ReportType } from "./codes.js";
 import { decodeDecisions } from "./decode-decision.js";
 import { badFormat, CopsDecodeError, missingObject } from "./errors.js";
 import { type CopsHeader, HEADER_LENGTH, readHeader } from "./header.js";

@@ -195,6 +195,29 @@ export class NfTables {
     return [...unique.values()];
   }
 
+  /** One element, without walking the set; undefined if it is not there. */
+  async get(set: string, key: Buffer): Promise<SetElement | undefined> {
+    const sequence = this.#socket.sequences(1);
+    const operation = `read an element of ${this.#table} ${set}`;
+    const writer = new OctetWriter(256);
+    writeMessage(writer, { type: TYPE.getElement, flags: FLAG.request | FLAG.ack, sequence }, () => {
+      writeGenericHeader(writer, FAMILY_INET, 0);
+      writer.text(ATTRIBUTE.table, this.#table);
+      writer.text(ATTRIBUTE.set, set);
+      writer.nested(ATTRIBUTE.elements, () => writeElement(writer, { key }, true));
+    });
+    const answers = await this.#socket.request({
+      operation,
+      octets: writer.finish(),
+      firstSequence: sequence,
+      isLast: (message) => replyErrno(message) !== undefined,
+    });
+    const errno = answers.map(replyErrno).find((reply) => reply !== undefined && reply !== 0);
+    if (errno !== undefined && errnoName(errno) === "ENOENT") return undefined;
+    if (errno !== undefined) throw refusal(operation, errno);
+    return answers.filter(({ type }) => type === TYPE.newElement).flatMap(elementsOf)[0]?.element;
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -58,6 +58,12 @@ export function deleteFlow(rule: FlowRule): readonly ElementChange[] {
   ];
 }
 
+/** Where the two halves of a flow are found. */
+export function elementKeys(rule: FlowRule): readonly { readonly set: string; readonly key: Buffer }[] {
+  const key = encodeKey(rule.key);
+  return (["in", "out"] as const).map((profile) => ({ set: setNameOf(rule.key, profile), key }));
+}
+
 const objectOf = (rule: FlowRule): string => `flow ${rule.id} (${describeFlow(rule.key)})`;
 
 const toCounter = (counter: ElementCounter | undefined): Counter =>

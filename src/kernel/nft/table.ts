@@ -5,9 +5,9 @@ import type { Logger } from "../../model/log.js";
 import { isNotFound } from "../kernel-errors.js";
 import type { EchoedElement, ElementChange, NfTables } from "../netlink/nf-tables.js";
 import { hostU32Octets } from "../netlink/octets.js";
-import type { DesiredState, PoolClass } from "../port.js";
+import type { DesiredState, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
-import { type AssembledFlows, assembleFlows, createFlow } from "./flow-elements.js";
+import { type AssembledFlows, assembleFlows, createFlow, elementKeys } from "./flow-elements.js";
 import { createPool, readPool, strayPool } from "./pool-elements.js";
 import {
   listingComment,
@@ -63,6 +63,16 @@ export class Table {
     const found: EchoedElement[] = [];
     for (const { name } of SESSION_SETS) {
       for (const element of await this.#elements.dump(name)) found.push({ set: name, element });
+    }
+    return found;
+  }
+
+  /** The elements of these flows alone: what it costs does not depend on how many others there are. */
+  async elementsOf(rules: Iterable<FlowRule>): Promise<readonly EchoedElement[]> {
+    const found: EchoedElement[] = [];
+    for (const { set, key } of [...rules].flatMap(elementKeys)) {
+      const element = await this.#elements.get(set, key);
+      if (element !== undefined) found.push({ set, element });
     }
     return found;
   }

@@ -10,8 +10,10 @@ const BOTTLENECK_MBIT = 10;
 const TIMES = 3;
 /** Bounded, whatever becomes of the demo. */
 const SECONDS = 180;
-/** Discard (RFC 863). Both ends are bound to it: each is the other's sink. */
+/** Discard (RFC 863): what comes is thrown away on arrival, without an answer. */
 const PORT = 9;
+/** As large as an RTP packet of the calls, so that both have the same chance of a place in the queue. */
+const PACKET_OCTETS = 200;
 
 const DIRECTIONS = [
   { from: "load1", to: "10.3.0.99" },
@@ -25,12 +27,15 @@ export async function startFlood(lab: Lab): Promise<FloodControl> {
   // A program's timers send in bursts, between which a queue has room and nothing is lost. The kernel's token
   // bucket spaces the packets evenly, if it always has some to send: hence a tenth more.
   for (const { from } of DIRECTIONS) {
-    const shape = ["rate", `${rate}mbit`, "burst", "5k", "limit", "300k"];
+    const shape = ["rate", `${rate}mbit`, "burst", "3k", "limit", "300k"];
     await lab.exec(from, ["tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", ...shape]);
+    const hook = "{ type filter hook prerouting priority raw; policy accept; }";
+    const sink = `add chain inet sink in ${hook}; add rule inet sink in udp dport ${PORT} drop`;
+    await lab.exec(from, ["nft", `add table inet sink; ${sink}`]);
   }
   const floods = DIRECTIONS.map(({ from, to }) => {
-    const args = ["--to", to, "--port", String(PORT), "--mbit", String(rate * 1.1), "--seconds", String(SECONDS)];
-    return lab.spawn(from, ["node", program, ...args]);
+    const load = ["--mbit", String(rate * 1.1), "--sizes", String(PACKET_OCTETS), "--seconds", String(SECONDS)];
+    return lab.spawn(from, ["node", program, "--to", to, "--port", String(PORT), ...load]);
   });
   await Promise.all(floods.map((flood) => flood.said("flooding")));
   await new Promise((resolve) => setTimeout(resolve, 1000));

@@ -15,7 +15,15 @@ import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
 import { CONFIGURATION_CONTEXT, decodeProvisioning, type ProvisioningDecision } from "../../cops/pr/decision.js";
 import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
 import { PriStore, type PriTransaction, reportOf } from "../../cops/pr/pri-store.js";
-import type { DesiredState, FlowId, FlowRule, KernelPort, ObservedFlow, ObservedState } from "../../kernel/port.js";
+import type {
+  DesiredState,
+  FlowId,
+  FlowRule,
+  KernelChange,
+  KernelPort,
+  ObservedFlow,
+  ObservedState,
+} from "../../kernel/port.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
@@ -135,9 +143,8 @@ export class RouterPep implements PepHandlers {
     const finals = scope === "complete" ? await this.#applyWhole(next) : await this.#applyTouched(next, transaction);
     this.#store.commit(transaction);
     this.#desired = next;
-    this.#options.journal.record(finals);
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
-    this.#account(scope === "complete" ? this.#options.journal.all() : finals);
+    this.#account(scope === "complete" ? this.#unclaimed(next) : finals);
     this.#report("success", encodeReport(reportOf(transaction.warnings)));
     trace?.("sent");
   }
@@ -174,7 +181,7 @@ export class RouterPep implements PepHandlers {
   async #applyWhole(next: DesiredState): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     const { kernel, log } = this.#options;
     const changes = kernel.plan(next, await kernel.read());
-    const { removed } = await kernel.apply(next, changes);
+    const removed = await this.#apply(next, changes);
     log.info("router.in-sync", { flows: next.flows.size, changes: changes.length, swept: removed.size });
     return removed;
   }
@@ -190,8 +197,25 @@ export class RouterPep implements PepHandlers {
       flows: pick(this.#desired.flows, touched, (rule): ObservedFlow => ({ rule, counters: ZERO_FLOW_COUNTERS })),
     };
     const wanted = { ...next, flows: pick(next.flows, touched, (rule) => rule) };
-    const { removed } = await kernel.apply(next, kernel.plan(wanted, observed));
+    return this.#apply(next, kernel.plan(wanted, observed));
+  }
+
+  /**
+   * Counters are noted before flows are removed, too: killed between the kernel's commit and the journal, we would
+   * have nothing else to report. What the kernel says in removing replaces it.
+   */
+  async #apply(next: DesiredState, changes: readonly KernelChange[]): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel, journal } = this.#options;
+    const going = changes.flatMap((change) => (change.kind === "flow.remove" ? [change.rule] : []));
+    if (going.length > 0) journal.record(await kernel.counters(going));
+    const { removed } = await kernel.apply(next, changes);
+    journal.record(removed);
     return removed;
+  }
+
+  /** Noted counters of flows that are no longer there: those of a flow that stayed are not final. */
+  #unclaimed({ flows }: DesiredState): ReadonlyMap<FlowId, FlowCounters> {
+    return new Map([...this.#options.journal.all()].filter(([id]) => !flows.has(id)));
   }
 
   #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
