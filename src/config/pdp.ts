@@ -28,9 +28,6 @@ const copsKeys = () =>
       .describe("Keep-alive time asked of the clients; a lost peer is noticed in at most this time."),
     maxMessage: size().default(octets(262_144)).describe("Longest COPS message that is accepted."),
     sipClientType: clientType().default(0x5349).describe("COPS client-type of SIP proxies."),
-    requestTimeout: time()
-      .default(millis(2000))
-      .describe("Longest time a proxy's request may take; then it is refused."),
   });
 
 const accessKeys = () =>
@@ -117,9 +114,8 @@ export const pdpSchema = (context: PathContext) =>
           .enum(["symmetric", "any"])
           .default("symmetric")
           .describe("`symmetric`: media comes from the port it is received on. `any`: from any port."),
-        addressFrom: z.enum(["sdp"]).default("sdp").describe("Where the addresses of media are taken from."),
       })
-      .default({ sourcePort: "symmetric", addressFrom: "sdp" })
+      .default({ sourcePort: "symmetric" })
       .describe("How flows are made from session descriptions."),
     clearinghouse: z
       .union([z.literal("none"), clearinghouseKeys(context)])

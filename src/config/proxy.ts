@@ -49,7 +49,7 @@ export const proxySchema = (context: PathContext) =>
     ...commonKeys("proxy", context),
     sip: sipKeys().describe("The SIP side."),
     pdp: pdpKeys().describe("The policy server that is asked."),
-    linger: time().default(millis(20)).describe("Media in flight at hang-up keeps its class for this long."),
+    linger: time().default(millis(150)).describe("Media in flight at hang-up keeps its class for this long."),
   });
 
 export type ProxyConfig = z.output<ReturnType<typeof proxySchema>>;

@@ -1,4 +1,4 @@
-/** `node flood-main.js --to ADDRESS --port N --mbit R --sizes OCTETS,OCTETS… --seconds S`: one flood, then an end. */
+/** `node flood-main.js --to ADDRESS --port N --mbit R --size OCTETS --seconds S`: one flood, then an end. */
 import { parseArgs } from "node:util";
 import type { Millis, Octets } from "../model/units.js";
 import { bitsPerSecond } from "../model/units.js";
@@ -9,7 +9,7 @@ const { values } = parseArgs({
     to: { type: "string" },
     port: { type: "string", default: "9" },
     mbit: { type: "string", default: "30" },
-    sizes: { type: "string", default: "200" },
+    size: { type: "string", default: "1250" },
     seconds: { type: "string", default: "10" },
   },
 });
@@ -23,7 +23,7 @@ try {
       destination: values.to ?? "",
       port: Number(values.port),
       rate: bitsPerSecond(Number(values.mbit) * 1e6),
-      packetSizes: values.sizes.split(",").map((size) => Number(size) as Octets),
+      datagramSize: Number(values.size) as Octets,
       duration: (Number(values.seconds) * 1000) as Millis,
     },
     stop.signal,

@@ -35,7 +35,10 @@ export interface MediaFigures {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Interarrival jitter at the receiver, RFC 3550 §6.4.1, at the end of the stream. */
+  /**
+   * Interarrival jitter, RFC 3550 §6.4.1, at the end of the stream. The transit time is the measured one, not
+   * arrival less RTP timestamp: a sender that is uneven itself is not the network's fault.
+   */
   readonly jitterMs: number;
   /** Code points seen at the receiver, ascending. */
   readonly dscp: readonly number[];
@@ -43,8 +46,6 @@ export interface MediaFigures {
   readonly octets: number;
 }
 
-/** G.711 and every other payload that this lab carries is sampled at 8 kHz (RFC 3551 §4.5.14). */
-const SAMPLES_PER_MS = 8;
 const RTP_HEADER = 12;
 
 /** The RTP packets of one direction in a pcap file, in capture order. */
@@ -77,12 +78,11 @@ const identityOf = ({ ssrc, sequence, timestamp }: RtpPacket): string => `${ssrc
 export function measureStream(sent: readonly RtpPacket[], received: readonly RtpPacket[]): MediaFigures {
   const sentAt = new Map(sent.map((packet) => [identityOf(packet), packet.at]));
   const arrived = firstArrivals(received);
-  const delays = arrived
-    .flatMap((packet) => {
-      const at = sentAt.get(identityOf(packet));
-      return at === undefined ? [] : [packet.at - at];
-    })
-    .sort((left, right) => left - right);
+  const transits = arrived.flatMap((packet) => {
+    const at = sentAt.get(identityOf(packet));
+    return at === undefined ? [] : [packet.at - at];
+  });
+  const delays = [...transits].sort((left, right) => left - right);
   const lost = sentAt.size - delays.length;
   return {
     sent: sentAt.size,
@@ -91,7 +91,7 @@ export function measureStream(sent: readonly RtpPacket[], received: readonly Rtp
     p50Ms: percentile(delays, 50),
     p99Ms: percentile(delays, 99),
     maxMs: percentile(delays, 100),
-    jitterMs: rounded(jitter(arrived)),
+    jitterMs: rounded(jitter(transits)),
     dscp: [...new Set(arrived.map(({ dscp }) => dscp))].sort((left, right) => left - right),
     octets: received.reduce((sum, { octets }) => sum + octets, 0),
   };
@@ -110,15 +110,12 @@ function percentile(ascending: readonly number[], percent: number): number {
 }
 
 /** RFC 3550 §6.4.1: J moves by a sixteenth of the change in transit time, packet by packet in order of arrival. */
-function jitter(packets: readonly RtpPacket[]): number {
+function jitter(transits: readonly number[]): number {
   let estimate = 0;
-  let before: RtpPacket | undefined;
-  for (const packet of packets) {
-    if (before !== undefined && before.ssrc === packet.ssrc) {
-      const sampled = ((packet.timestamp - before.timestamp) | 0) / SAMPLES_PER_MS;
-      estimate += (Math.abs(packet.at - before.at - sampled) - estimate) / 16;
-    }
-    before = packet;
+  let before: number | undefined;
+  for (const transit of transits) {
+    if (before !== undefined) estimate += (Math.abs(transit - before) - estimate) / 16;
+    before = transit;
   }
   return estimate;
 }
