@@ -8,7 +8,7 @@
  *     │          └─refused: DRQ       │
  *     └─no answer, onLoss bestEffort─▶ unpoliced
  *  policed ──BYE, CANCEL, failure, time-out──▶ ending ──REQ noLDP, DEC──▶ RPT, DRQ, forgotten
- *  ending ──no answer──▶ ending, asked again after the next synchronisation
+ *  ending ──no answer──▶ ending, asked again after a while, and after the next synchronisation
  * ```
  */
 import { COMMAND, R_TYPE, REASON } from "../../cops/codec/codes.js";
@@ -20,7 +20,7 @@ import type { RefusalReason } from "../../model/decision.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
-import type { Millis } from "../../model/units.js";
+import { type Millis, seconds } from "../../model/units.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
 import type {
   DialogContext,
@@ -47,6 +47,8 @@ export interface SipPepOptions {
   readonly onSession?: (callId: string, session: SessionId) => void;
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received") => void;
 }
+
+const LET_GO_AGAIN = seconds(2);
 
 export class SipPep implements ProxyPolicy, PepHandlers {
   readonly #options: SipPepOptions;
@@ -197,11 +199,22 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     // A set-up that was cut off by our own stop has no message that ended it.
     const kind: SipEvent = isEnd(event) ? event : "timeout";
     const ruling = await this.#ask(session, dialog.handle, kind, Buffer.from(message, "base64"));
-    if (ruling.granted === undefined) return;
+    if (ruling.granted === undefined) return this.#letGoLater(session);
     const handle = dialogHandle(dialog.handle);
     this.#client?.report(handle, { type: "success" });
     this.#client?.deleteRequest(handle, { code: REASON.tear, subCode: 0 });
     this.#options.store.remove(session);
+  }
+
+  /** A policy server that is there but silent will not ask us to synchronise. */
+  #letGoLater(session: SessionId): void {
+    this.#options.clock.after(LET_GO_AGAIN, () => {
+      const dialog = this.#options.store.get(session);
+      if (dialog?.phase !== "ending") return;
+      this.#letGo(dialog).catch((error: unknown) =>
+        this.#options.log.error("proxy.release-failed", { session, error }),
+      );
+    });
   }
 
   async #ask(session: SessionId, handle: number, event: SipEvent, message: Buffer, why?: "restate"): Promise<Ruling> {
