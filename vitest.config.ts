@@ -5,7 +5,15 @@ export default defineConfig({
   test: {
     reporters: ["default"],
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/kernel/real/**", "test/lab/**"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/kernel/real/**", "test/lab/**"],
+          setupFiles: ["test/setup.ts"],
+          testTimeout: 30_000,
+        },
+      },
       {
         test: { name: "kernel", include: ["test/kernel/real/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
       },

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# `npm run bench [-- NAME]`: one JSON line per figure on stdout. There is one benchmark per file in bench/.
+# `npm run bench [-- NAME]`: one JSON line per figure on stdout, one benchmark per file in bench/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh
-shopt -s nullglob
+npx --no-install tsc -p tsconfig.bench.json >&2
 ran=0
-for file in dist/bench/*.js; do
-  name=$(basename "$file" .js)
-  if [[ $# -eq 0 || $1 == "$name" ]]; then
-    node "$file"
+for source in bench/*.bench.ts; do
+  name=$(basename "$source" .bench.ts)
+  if (($# == 0)) || [[ $1 == "$name" ]]; then
+    # A network of its own: nothing that is measured touches the machine's.
+    unshare --net node "dist/.bench/bench/$name.bench.js"
     ran=1
   fi
 done
-if [[ $ran -eq 0 ]]; then
-  echo "bench: no benchmark named '${1:-}' in bench/" >&2
+if ((!ran)); then
+  echo "bench: no benchmark named '${1-}' in bench/" >&2
   exit 2
 fi

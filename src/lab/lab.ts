@@ -1,7 +1,8 @@
-/** The namespace lab as the demo and the tests drive it: a thin skin over scripts/netns-lab.sh and the `sluice` command. */
+/** The namespace lab as the demo and the tests drive it: a thin skin over scripts/netns-lab.sh and the control sockets. */
 import { join } from "node:path";
 import { execa } from "execa";
 import { SystemError } from "../model/errors.js";
+import { controlRequest } from "./control-request.js";
 
 export interface LabOptions {
   readonly prefix: string;
@@ -37,8 +38,11 @@ export interface Lab {
   /** Starts a command on a host; it ends with `kill`, or with the lab. */
   spawn(host: string, command: readonly string[]): Background;
   call(args: readonly string[]): Promise<CallOutcome>;
-  /** The items that `sluice VERB … -o json` prints of one role. */
-  ask(role: string, args: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /**
+   * What one role answers to `sluice show`, `explain` and the like, as a list.
+   * @param route - such as `/v1/show/policies`
+   */
+  ask(role: string, route: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
 /** A command that runs beside us. */
@@ -84,11 +88,9 @@ export function openLab({ prefix, root, signal }: LabOptions): Lab {
       if (!stdout.startsWith("{")) throw new SystemError("LAB_CALL", `the call did not take place: ${stderr.trim()}`);
       return JSON.parse(stdout) as CallOutcome;
     },
-    ask: async (role, args) => {
-      const socket = join(directory, "run", `${role}.sock`);
-      const command = [join(root, "dist/cli/main.js"), ...args, "--socket", socket, "-o", "json"];
-      const { stdout } = await execa("node", command, cancel);
-      return (JSON.parse(stdout) as { items: Readonly<Record<string, unknown>>[] }).items;
+    ask: async (role, route) => {
+      const value = await controlRequest(join(directory, "run", `${role}.sock`), route);
+      return (Array.isArray(value) ? value : [value]) as readonly Readonly<Record<string, unknown>>[];
     },
   };
 }

@@ -97,20 +97,25 @@ interface DuringCall {
 }
 
 async function duringCall(lab: Lab): Promise<DuringCall> {
-  await until(15_000, async () => (await lab.ask("r1", ["show", "policies"])).length > 0);
-  // Long enough for the counters to move.
-  await sleep(2000);
-  const installed = { r1: await routerSnapshot(lab, "r1"), r2: await routerSnapshot(lab, "r2") };
+  await until(15_000, async () => (await countingFlows(lab, "r1")) >= 2 && (await countingFlows(lab, "r2")) >= 2);
+  // A second of media makes a table that is worth reading.
+  await sleep(1000);
+  const [r1, r2] = await Promise.all([routerSnapshot(lab, "r1"), routerSnapshot(lab, "r2")]);
   const third = ["--to", "bob", "--no-callee", "--sip-port", "5062", "--media-port", "6100"];
   const refused = await lab.call([...third, "--expect", "503", "--patience", "5", "--seconds", "1"]);
-  const explained = await lab.ask("pol1", ["explain", refused.session]).catch(() => []);
-  return { installed, refused, explanation: explained.flatMap(explanationLines) };
+  const explained = await lab.ask("pol1", `/v1/explain?session=${refused.session}`).catch(() => []);
+  return { installed: { r1, r2 }, refused, explanation: explained.flatMap(explanationLines) };
+}
+
+async function countingFlows(lab: Lab, router: string): Promise<number> {
+  const flows = (await lab.ask(router, "/v1/show/policies")).map(flowSnapshot);
+  return flows.filter(({ inProfile }) => inProfile.packets > 0).length;
 }
 
 async function routerSnapshot(lab: Lab, router: string): Promise<RouterSnapshot> {
   const [policies, kernel, nft, json, tc] = await Promise.all([
-    lab.ask(router, ["show", "policies"]),
-    lab.ask(router, ["show", "kernel"]),
+    lab.ask(router, "/v1/show/policies"),
+    lab.ask(router, "/v1/show/kernel"),
     lab.exec(router, ["nft", "list", "table", "inet", "sluice"]),
     lab.exec(router, ["nft", "-j", "list", "table", "inet", "sluice"]),
     lab.exec(router, ["tc", "-s", "class", "show", "dev", "core"]),
@@ -136,7 +141,7 @@ async function kernelLeft(lab: Lab): Promise<number> {
 
 async function usageOf(lab: Lab, session: string): Promise<readonly UsageRecord[]> {
   const records = async (): Promise<readonly UsageRecord[]> =>
-    (await lab.ask("ch", ["show", "usage"])).map(usageRecord).filter((record) => record.session === session);
+    (await lab.ask("ch", "/v1/show/usage")).map(usageRecord).filter((record) => record.session === session);
   await until(SETTLE_MS, async () => (await records()).length >= 2);
   return records();
 }

@@ -1,4 +1,4 @@
-/** Reads what `sluice … -o json` printed. The demo knows these documents only from outside, so it checks each field. */
+/** Reads what the roles answer on their control sockets. The demo knows it only from outside, so it checks each field. */
 import { SystemError } from "../../model/errors.js";
 import type { ClassSnapshot, FlowSnapshot, UsageRecord } from "./evidence.js";
 
@@ -6,13 +6,13 @@ type Item = Readonly<Record<string, unknown>>;
 
 function field(item: unknown, name: string): unknown {
   if (typeof item === "object" && item !== null && name in item) return (item as Item)[name];
-  throw new SystemError("LAB_VIEW", `sluice printed no '${name}' where the demo needs it`);
+  throw new SystemError("LAB_VIEW", `a role's answer has no '${name}'`);
 }
 
 function number(item: unknown, name: string): number {
   const value = field(item, name);
   if (typeof value === "number") return value;
-  throw new SystemError("LAB_VIEW", `sluice printed '${name}' as something else than a number`);
+  throw new SystemError("LAB_VIEW", `'${name}' in a role's answer is not a number`);
 }
 
 const text = (item: unknown, name: string): string => String(field(item, name));
@@ -64,5 +64,5 @@ export function explanationLines(item: Item): readonly string[] {
   const told = (Array.isArray(steps) ? steps : []).map(
     (step: unknown) => `${text(step, "what")}: ${text(step, "detail")}`,
   );
-  return [`${text(item, "role")}: ${text(item, "outcome")}`, ...told];
+  return [`outcome: ${text(item, "outcome")}`, ...told];
 }
