@@ -41,7 +41,8 @@ role_launch() {
   rm -f "$SLUICE_LAB/run/$host.sock"
   (
     cd "$SLUICE_LAB" || exit 1
-    exec setsid ip netns exec "$prefix-$host" "${command[@]}"
+    # Signalling first: a machine that is busy with load must not be late in answering.
+    exec setsid nice -n -10 ip netns exec "$prefix-$host" "${command[@]}"
   ) </dev/null >>"$SLUICE_LAB/log/$host.log" 2>&1 &
   printf '%s\n' "$!" >"$SLUICE_LAB/pid/$host"
   printf '%s\n' "$configs" >"$SLUICE_LAB/pid/$host.configs"

@@ -12,6 +12,7 @@ import type { HostPort } from "../sip/message/grammar.js";
 import { parseSipUri } from "../sip/message/uri.js";
 import { ProxyCore } from "../sip/proxy/core.js";
 import type { RoutingTable } from "../sip/proxy/options.js";
+import type { SipTimers } from "../sip/transaction/timers.js";
 import { UdpTransport } from "../sip/transport/udp.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
@@ -47,7 +48,7 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
     logger: log,
     policy: pep,
     table: routingTable(config),
-    timers: config.sip.timers,
+    timers: timersOf(config),
     limits: { transactions: config.sip.maxTransactions },
     messageLog: events.record,
   });
@@ -75,6 +76,12 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
     },
     problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
   });
+}
+
+/** The configuration says `c` where the proxy says `timerC`. */
+function timersOf({ sip }: ProxyConfig): SipTimers {
+  const { t1, t2, t4, c } = sip.timers;
+  return { t1, t2, t4, timerC: c };
 }
 
 function routingTable({ sip }: ProxyConfig): RoutingTable {

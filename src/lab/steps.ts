@@ -11,7 +11,7 @@ export interface MatchedLadder {
   readonly steps: readonly TimedStep[];
   /** Steps that no message answers to. */
   readonly missing: readonly LadderStep[];
-  /** Steps that were seen, but before a step that comes before them. */
+  /** Steps that were seen, but at another place than the ladder gives them. */
   readonly outOfOrder: readonly LadderStep[];
 }
 
@@ -21,32 +21,64 @@ export interface SessionSteps {
 }
 
 /**
- * Takes for each step the first message of that name that came after the step before; failing that, an
- * earlier unused one, which is then out of order. Messages that are no step (100 Trying, keep-alives,
- * accounting reports, other sessions) are passed over.
+ * As many steps as can be found in the ladder's order; of the others, those that were seen at another time are
+ * out of order and the rest is missing. Messages that are no step (100 Trying, keep-alives, accounting
+ * reports, other sessions) are passed over.
  */
 export function matchLadder(ladder: readonly LadderStep[], messages: readonly WireMessage[]): MatchedLadder {
-  const used = new Set<number>();
-  const steps: TimedStep[] = [];
+  const seen = longestInOrder(ladder, messages);
   const missing: LadderStep[] = [];
   const outOfOrder: LadderStep[] = [];
-  let last = -1;
-  let start: number | undefined;
+  const used = new Set(seen.values());
   for (const step of ladder) {
-    const candidates = messages.flatMap((message, index) => (!used.has(index) && isStep(step, message) ? [index] : []));
-    const index = candidates.find((candidate) => candidate > last) ?? candidates[0];
-    const message = index === undefined ? undefined : messages[index];
-    if (index === undefined || message === undefined) {
+    if (seen.has(step)) continue;
+    const message = messages.find((candidate) => !used.has(candidate) && isStep(step, candidate));
+    if (message === undefined) {
       missing.push(step);
       continue;
     }
-    used.add(index);
-    if (index < last) outOfOrder.push(step);
-    last = Math.max(last, index);
-    start ??= message.at;
-    steps.push({ ...step, ms: Math.round((message.at - start) * 1000) / 1000 });
+    used.add(message);
+    seen.set(step, message);
+    outOfOrder.push(step);
   }
+  const found = ladder.flatMap((step) => {
+    const message = seen.get(step);
+    return message === undefined ? [] : [{ step, at: message.at }];
+  });
+  const start = found[0]?.at ?? 0;
+  const steps = found.map(({ step, at }) => ({ ...step, ms: Math.round((at - start) * 1000) / 1000 }));
   return { steps, missing, outOfOrder };
+}
+
+/** The longest common subsequence, with the earliest messages where there is a choice. */
+function longestInOrder(ladder: readonly LadderStep[], messages: readonly WireMessage[]): Map<LadderStep, WireMessage> {
+  const width = messages.length + 1;
+  // Cell (i, j): how many steps from i on can be found in the messages from j on.
+  const longest = new Uint16Array((ladder.length + 1) * width);
+  const at = (i: number, j: number): number => longest[i * width + j] ?? 0;
+  const matches = (i: number, j: number): boolean => {
+    const [step, message] = [ladder[i], messages[j]];
+    return step !== undefined && message !== undefined && isStep(step, message);
+  };
+  for (let i = ladder.length - 1; i >= 0; i -= 1) {
+    for (let j = messages.length - 1; j >= 0; j -= 1) {
+      longest[i * width + j] = matches(i, j) ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+    }
+  }
+  const found = new Map<LadderStep, WireMessage>();
+  let [i, j] = [0, 0];
+  for (;;) {
+    const [step, message] = [ladder[i], messages[j]];
+    if (step === undefined || message === undefined) return found;
+    if (isStep(step, message)) {
+      found.set(step, message);
+      [i, j] = [i + 1, j + 1];
+    } else if (at(i + 1, j) === at(i, j)) {
+      i += 1;
+    } else {
+      j += 1;
+    }
+  }
 }
 
 const isStep = (step: LadderStep, message: WireMessage): boolean =>

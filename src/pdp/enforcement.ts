@@ -23,6 +23,6 @@ export interface Enforcement {
 export interface EnforcementEvents {
   /** Final counters of flows that the router removed, by instance number; may be told more than once. */
   flowsFinal(finals: ReadonlyMap<number, FlowCounters>): void;
-  /** The router holds exactly what we told it: flows without final counters by now have none. */
-  inSync(): void;
+  /** The router holds the flows of these sessions and no others: flows without final counters by now have none. */
+  inSync(holds: ReadonlySet<SessionId>): void;
 }

@@ -54,12 +54,17 @@ export interface SessionServiceOptions {
 export class SessionService implements EnforcementEvents {
   readonly #options: SessionServiceOptions;
   readonly #table: SessionTable;
+  /** Releasing sessions whose removal no report will confirm: they are done when the router is in sync without them. */
+  readonly #waiting = new Set<SessionId>();
 
   /** Takes up what the store holds: the ledger is filled before anybody can ask. */
   constructor(options: SessionServiceOptions) {
     this.#options = options;
     this.#table = new SessionTable(options.store);
-    for (const record of this.#table.values()) options.ledger.restore(record.id, record.needs);
+    for (const record of this.#table.values()) {
+      options.ledger.restore(record.id, record.needs);
+      if (record.state === "releasing") this.#waiting.add(record.id);
+    }
   }
 
   get(id: SessionId): SessionRecord | undefined {
@@ -87,6 +92,16 @@ export class SessionService implements EnforcementEvents {
       if (known !== undefined && isLive(known)) return { admitted: true, record: known };
       if (known !== undefined) return stillReleasing(known);
       return this.#authoriseNew(facts);
+    });
+  }
+
+  /** AAA that came to no rule, for its media cannot be served: kept, so that it can be explained. */
+  refuseUnread(facts: SessionAttemptFacts, refusal: Refusal): Promise<void> {
+    return this.#table.serial(facts.id, async () => {
+      // What a stranger says under the name of a session that lives does not touch it.
+      if (this.#table.get(facts.id) !== undefined) return;
+      const { reason, text } = refusal;
+      this.#refuse(facts, { treatment: "refuse", rule: "none asked", reason, text }, refusal);
     });
   }
 
@@ -138,9 +153,11 @@ export class SessionService implements EnforcementEvents {
     }
   }
 
-  inSync(): void {
-    for (const record of this.#table.values()) {
-      if (record.state === "releasing") this.#finish(record, "router in sync");
+  /** A removal that is on its way is not meant: its own report, after its counters, ends that session. */
+  inSync(holds: ReadonlySet<SessionId>): void {
+    for (const id of [...this.#waiting].filter((waiting) => !holds.has(waiting))) {
+      const record = this.#table.get(id);
+      if (record !== undefined) this.#finish(record, "router in sync");
     }
   }
 
@@ -216,6 +233,7 @@ export class SessionService implements EnforcementEvents {
       const done = await this.#options.enforcement.change(change);
       if (!done.admitted) {
         // The router is not there: what it holds goes when it comes back in sync, and only then are we done.
+        this.#waiting.add(record.id);
         this.#advance(this.#table.get(record.id) ?? releasing, {}, "release waits", done.text);
         return;
       }
@@ -229,6 +247,7 @@ export class SessionService implements EnforcementEvents {
     const closed = advance(record, { state: "closed" }, this.#step(why, describeUsage(record)));
     this.#table.close(closed, () => settle(closed));
     ledger.release(record.id);
+    this.#waiting.delete(record.id);
   }
 
   #judge(facts: SessionAttemptFacts): RuleVerdict {

@@ -44,7 +44,8 @@ class MemoryRouter implements Enforcement {
       (this.service?.live() ?? []).filter((r) => r.state === "reserved").flatMap((r) => r.flows.map((f) => f.instance)),
     );
     this.#report([...this.installed].filter((instance) => !wanted.has(instance)));
-    this.service?.inSync();
+    const reserved = (this.service?.live() ?? []).filter((record) => record.state === "reserved");
+    this.service?.inSync(new Set(reserved.map(({ id }) => id)));
   }
 
   #report(instances: readonly number[]): void {

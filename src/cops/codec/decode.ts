@@ -64,6 +64,7 @@ function assemble(op: OpName, header: CopsHeader, objects: readonly PlacedObject
   const { decisions, rest } = decodeDecisions(op, objects);
   const bag = new ObjectBag(rest);
   checkGrammar(op, bag, rest);
+  checkIntegrityPlace(objects);
   const common = { clientType, ...optional("integrity", integrityOf(bag)) };
   const clientSi = () => ({ signaled: bag.data("signaled"), named: bag.data("named") });
   switch (op) {
@@ -128,10 +129,14 @@ function checkGrammar(op: OpName, bag: ObjectBag, objects: readonly PlacedObject
     if (count === "one" && bag.count(name) > 1)
       throw badFormat(`more than one ${OBJECTS[name].title} in ${op}`, detail);
   }
-  const signed = objects.findIndex(({ name }) => name === "integrity" || name === "integrityTls");
-  if (signed !== -1 && signed !== objects.length - 1) {
-    throw badFormat("Integrity is not the last object", { offset: 0, object: "Integrity" });
-  }
+}
+
+/** RFC 2748 §3: decisions come before it, too. */
+function checkIntegrityPlace(objects: readonly PlacedObject[]): void {
+  const at = objects.findIndex(({ name }) => name === "integrity" || name === "integrityTls");
+  const found = objects[at];
+  if (found === undefined || at === objects.length - 1) return;
+  throw badFormat("Integrity is not the last object", { offset: found.offset, object: OBJECTS[found.name].title });
 }
 
 const REPORT_TYPES = new Map<number, ReportType>(

@@ -12,8 +12,12 @@ export interface CopsLimits {
   readonly maxConnections: number;
   /** Handles that a PEP may have open on one connection. */
   readonly maxHandles: number;
+  /** Requests of one connection that a PDP decides at once; further ones get error 4 (RFC 2748 §2.2.8). */
+  readonly maxRequests: number;
   /** How long a PDP waits for the report on a decision. */
   readonly reportTimeout: Millis;
+  /** Decisions that a PEP may leave without the report they need; past it its client-type is closed. */
+  readonly maxUnreported: number;
 }
 
 export const DEFAULT_COPS_LIMITS: CopsLimits = {
@@ -22,5 +26,7 @@ export const DEFAULT_COPS_LIMITS: CopsLimits = {
   openTimeout: seconds(5),
   maxConnections: 1024,
   maxHandles: 100_000,
+  maxRequests: 4096,
   reportTimeout: millis(2000),
+  maxUnreported: 4096,
 };

@@ -32,6 +32,9 @@ export class PdpServer {
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = options.limits.maxConnections;
+    this.#server.on("drop", (connection) => {
+      options.log.warn("cops.too-many-connections", { from: connection?.remoteAddress });
+    });
   }
 
   /** Resolves with the port in use. @throws SystemError COPS_ADDRESS_IN_USE, COPS_BIND */
@@ -46,6 +49,7 @@ export class PdpServer {
     return typeof bound === "object" && bound !== null ? bound.port : port;
   }
 
+  /** Tells every PEP (RFC 2748 §4.7). Resolves when no connection is left. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const driver of [...this.#drivers]) driver.stop({ code: COPS_ERROR.shuttingDown, subCode: 0 });

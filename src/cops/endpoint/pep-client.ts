@@ -15,9 +15,11 @@ import {
   type PepTimer,
   pepStep,
 } from "../machine/pep-connection.js";
+import { guarded } from "./guard.js";
 import type { CopsLimits } from "./limits.js";
 import { type ConnectionEnds, MessageSocket } from "./message-socket.js";
 import { RequestTable } from "./request-table.js";
+import { StepQueue } from "./step-queue.js";
 import { TimerSet } from "./timer-set.js";
 
 export interface PepClientOptions {
@@ -42,6 +44,8 @@ export interface PepHandlers {
   decision(dec: DecMessage): void;
   /** RFC 2748 §3.5: say again this handle's state, or all. */
   synchronize(handle?: Buffer): void;
+  /** RFC 2748 §3.5: a decision could not be read, so its handle was deleted at the PDP. Ask again on a new one. */
+  abandoned?(handle: Buffer): void;
 }
 
 export interface PepRequest {
@@ -65,9 +69,12 @@ export class PepClient {
   readonly #handlers: PepHandlers;
   readonly #timers: TimerSet<PepTimer>;
   readonly #requests: RequestTable;
+  readonly #events = new StepQueue<PepEvent>((event) => this.#run(event));
   #state = PEP_INITIAL;
   #connecting: Socket | undefined;
   #socket: MessageSocket | undefined;
+  /** Resolves when the connection that was ended last is gone. */
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(options: PepClientOptions, handlers: PepHandlers) {
     this.#options = options;
@@ -79,7 +86,7 @@ export class PepClient {
       timeout: options.requestTimeout,
       maxHandles: options.limits.maxHandles,
       send: (message) => this.#send(message),
-      deliver: (dec) => handlers.decision(dec),
+      deliver: (dec) => void guarded(options.log, "decision", () => handlers.decision(dec)),
     });
   }
 
@@ -95,15 +102,19 @@ export class PepClient {
     this.#step({ type: "start" });
   }
 
-  close(): Promise<void> {
+  /** RFC 2748 §4.7: says Client-Close. Resolves when the connection is gone; `start` opens a new one. */
+  async close(): Promise<void> {
     this.#step({ type: "stop" });
-    return Promise.resolve();
+    // Called by a handler, the event waits until that has returned.
+    await Promise.resolve();
+    await this.#gone;
   }
 
   /**
    * The solicited decision; one that carries an Error resolves too.
    * @throws ProtocolError COPS_DOWN when no PDP is connected or the connection is lost meanwhile, COPS_TIMEOUT,
    * COPS_DELETED when the handle is given up, COPS_BUSY when too many requests wait
+   * @throws InternalError if an object cannot hold what it is given
    */
   request({ handle, context, signaled = [], named = [], lpdp = [] }: PepRequest): Promise<DecMessage> {
     if (this.#state.phase !== "open") {
@@ -129,6 +140,10 @@ export class PepClient {
   }
 
   #step(event: PepEvent): void {
+    this.#events.push(event);
+  }
+
+  #run(event: PepEvent): void {
     const { pepId, clientType, servers, limits, reconnect } = this.#options;
     const rules = {
       pepId,
@@ -144,6 +159,7 @@ export class PepClient {
   }
 
   #act(action: PepAction): void {
+    const { log, random = Math.random } = this.#options;
     switch (action.do) {
       case "connect":
         this.#connect(action.redirect ?? this.#options.servers[action.server]);
@@ -152,34 +168,33 @@ export class PepClient {
         this.#disconnect();
         break;
       case "send":
-        this.#send(action.message);
+        guarded(log, "send", () => this.#send(action.message));
         break;
-      case "arm": {
-        const spread = action.max - action.min;
-        this.#timers.arm(action.timer, action.min + spread * (this.#options.random ?? Math.random)());
+      case "arm":
+        this.#timers.arm(action.timer, action.min + (action.max - action.min) * random());
         break;
-      }
       case "cancel":
         this.#timers.cancel(action.timer);
         break;
       case "up":
-        this.#handlers.up();
+        guarded(log, "up", () => this.#handlers.up());
         break;
       case "down":
         this.#requests.lost();
-        this.#handlers.down(action.reason);
+        guarded(log, "down", () => this.#handlers.down(action.reason));
         break;
       case "decision":
         this.#requests.decision(action.message);
         break;
       case "abandon":
         this.#requests.delete(action.handle, action.reason);
+        guarded(log, "abandoned", () => this.#handlers.abandoned?.(action.handle));
         break;
       case "synchronize":
-        this.#handlers.synchronize(action.handle);
+        guarded(log, "synchronize", () => this.#handlers.synchronize(action.handle));
         break;
       case "ignore":
-        this.#options.log.debug("cops.ignored", { what: action.what });
+        log.debug("cops.ignored", { what: action.what });
         break;
     }
   }
@@ -206,7 +221,7 @@ export class PepClient {
   }
 
   #adopt(socket: Socket): void {
-    const current = new MessageSocket(socket, this.#options.limits, {
+    const current = new MessageSocket(socket, this.#options, {
       message: (message) => this.#step({ type: "received", message }),
       unreadable: (error) => {
         this.#options.log.warn("cops.unreadable", { error: error.message });
@@ -222,10 +237,16 @@ export class PepClient {
   }
 
   #disconnect(): void {
-    this.#connecting?.destroy();
+    const connecting = this.#connecting;
+    const socket = this.#socket;
     this.#connecting = undefined;
-    this.#socket?.destroy();
     this.#socket = undefined;
+    if (connecting !== undefined) {
+      this.#gone = new Promise((resolve) => connecting.once("close", () => resolve()));
+      connecting.destroy();
+    }
+    if (socket !== undefined) this.#gone = socket.destroy();
+    if (this.#state.phase === "closing") this.#step({ type: "disconnected", reason: "closed here" });
   }
 
   #send(message: CopsMessage): void {

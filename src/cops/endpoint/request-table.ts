@@ -2,6 +2,7 @@
 import type { Clock, Timer } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
 import type { Millis } from "../../model/units.js";
+import { encodeMessage } from "../codec/encode.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import { type CopsMessage, type DecMessage, handleKey, type ReqMessage } from "../codec/message.js";
 import {
@@ -50,6 +51,8 @@ export class RequestTable {
       return Promise.reject(failureOf("busy"));
     }
     return new Promise((resolve, reject) => {
+      // What cannot be encoded is refused now, before the handle waits for a decision on it.
+      encodeMessage(message);
       const id = ++this.#lastId;
       this.#waiters.set(id, { resolve, reject });
       this.#step(this.#entry(message.handle), { type: "request", id, message });

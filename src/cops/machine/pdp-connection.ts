@@ -89,7 +89,7 @@ export function pdpStep(rules: PdpRules, state: PdpState, event: PdpEvent): PdpS
     case "received":
       return onMessage(rules, state, event.message);
     case "verdict":
-      return onVerdict(state, event.open, event.verdict);
+      return onVerdict(rules, state, event);
     case "unreadable":
       return onUnreadable(state, event.error);
     case "timer":
@@ -205,11 +205,21 @@ function onOpen(rules: PdpRules, state: PdpState, open: OpnMessage): PdpStep {
   return { state, actions: [{ do: "ask", open }] };
 }
 
-function onVerdict(state: PdpState, open: OpnMessage, verdict: OpenVerdict): PdpStep {
+function onVerdict(
+  rules: PdpRules,
+  state: PdpState,
+  { open, verdict }: { readonly open: OpnMessage; readonly verdict: OpenVerdict },
+): PdpStep {
   const { clientType, pepId } = open;
   if (!verdict.accept) {
     // RFC 2748 §3.7: a refused client gets a Client-Close, maybe with a better address.
-    return { state, actions: [close(clientType, verdict.error, verdict.redirect)] };
+    const refusal = close(clientType, verdict.error, verdict.redirect);
+    if (!state.opened.has(clientType)) return { state, actions: [refusal] };
+    // RFC 2748 §3.8: it was open before this OPN, and a Client-Close ends that.
+    return leave(rules, state, clientType, [
+      refusal,
+      { do: "closed", clientType, reason: "refused when opened again" },
+    ]);
   }
   const { keepAlive, accounting } = verdict;
   const both = state.keepAlive > 0 && keepAlive > 0;

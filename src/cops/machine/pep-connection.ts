@@ -7,7 +7,7 @@
  *     ^ retry timer      │                       │                 │
  *     └──────────────────┴── failed, lost, CC, ──┴── bad message, ─┘
  *                            open timer              silence
- *   any ── stop ──> closing ── disconnected ──> closed (for good)
+ *   any ── stop ──> closing ── disconnected ──> closed (until the next start)
  */
 import { COPS_ERROR, opName, REASON } from "../codec/codes.js";
 import type { CodeAndSubCode, CopsDecodeError } from "../codec/errors.js";
@@ -128,7 +128,7 @@ function onDisconnected(rules: PepRules, state: PepState, reason: string): PepSt
     case "opening":
       return retry(rules, { ...state, server: (state.server + 1) % rules.servers }, []);
     case "open":
-      return retry(rules, state, [{ do: "down", reason }]);
+      return retry(rules, state, [], [{ do: "down", reason }]);
     case "closing":
       return { state: { ...PEP_INITIAL }, actions: [] };
     case "closed":
@@ -136,11 +136,17 @@ function onDisconnected(rules: PepRules, state: PepState, reason: string): PepSt
   }
 }
 
-function retry(rules: PepRules, state: PepState, before: readonly PepAction[]): PepStep {
+/** The role hears of it last, when everything else is in order. */
+function retry(
+  rules: PepRules,
+  state: PepState,
+  before: readonly PepAction[],
+  after: readonly PepAction[] = [],
+): PepStep {
   const wait = Math.min(rules.retryMax, rules.retryMin * 2 ** Math.min(state.attempt, 20));
   return {
     state: { ...state, phase: "closed", attempt: state.attempt + 1, keepAlive: 0 },
-    actions: [...before, ...CANCEL_ALL, { do: "arm", timer: "retry", min: wait, max: wait }],
+    actions: [...before, ...CANCEL_ALL, { do: "arm", timer: "retry", min: wait, max: wait }, ...after],
   };
 }
 
@@ -163,8 +169,8 @@ function stop(rules: PepRules, state: PepState): PepStep {
     case "open": {
       // RFC 2748 §4.7: a Client-Close negates the Client-Open.
       const down: readonly PepAction[] = state.phase === "open" ? [{ do: "down", reason: "closed here" }] : [];
-      const actions = [...cancel, close(rules.clientType, COPS_ERROR.shuttingDown), ...down];
-      return { state: closing, actions: [...actions, { do: "disconnect" }] };
+      const cc = close(rules.clientType, COPS_ERROR.shuttingDown);
+      return { state: closing, actions: [...cancel, cc, { do: "disconnect" }, ...down] };
     }
     case "closing":
       return ignore(state, "stop when closing");
@@ -180,7 +186,7 @@ function giveUp(rules: PepRules, state: PepState, cc: PepAction | undefined, rea
   const { phase } = state;
   const next = phase === "open" ? state : { ...state, server: (state.server + 1) % rules.servers };
   const down: readonly PepAction[] = phase === "open" ? [{ do: "down", reason }] : [];
-  return retry(rules, next, [...(cc === undefined ? [] : [cc]), { do: "disconnect" }, ...down]);
+  return retry(rules, next, [...(cc === undefined ? [] : [cc]), { do: "disconnect" }], down);
 }
 
 function onTimer(rules: PepRules, state: PepState, timer: PepTimer): PepStep {

@@ -47,7 +47,7 @@ function ladderCheck(name: string, { steps, missing, outOfOrder }: MatchedLadder
   const total = steps.length + missing.length;
   const complaints = [
     ...missing.map((step) => `missing ${describeStep(step)}`),
-    ...outOfOrder.map((step) => `too early ${describeStep(step)}`),
+    ...outOfOrder.map((step) => `out of order ${describeStep(step)}`),
   ];
   const detail = complaints.length === 0 ? `${total} of ${total} messages, in order` : complaints.join("; ");
   return { name, ok: complaints.length === 0, detail };

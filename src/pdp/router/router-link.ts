@@ -36,11 +36,18 @@ export interface RouterLinkOptions {
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", router: string) => void;
 }
 
+interface Channel {
+  readonly peer: PdpPeer;
+  readonly handle: Buffer;
+  /** Sessions in the complete policy that this handle began with. */
+  readonly told: ReadonlySet<SessionId>;
+}
+
 export class RouterLink implements Enforcement {
   readonly #options: RouterLinkOptions;
   readonly #base: BasePolicy;
   readonly #buckets = new BucketTable();
-  #channel: { readonly peer: PdpPeer; readonly handle: Buffer } | undefined;
+  #channel: Channel | undefined;
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
@@ -57,8 +64,8 @@ export class RouterLink implements Enforcement {
 
   /** The router asks for its policy: all of it, in one decision (RFC 3318 §2.3, full state). */
   request(peer: PdpPeer, req: ReqMessage): Pick<DecMessage, "decisions"> {
-    this.#channel = { peer, handle: req.handle };
     const live = this.#options.sessions().filter(({ state }) => state === "reserved");
+    this.#channel = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)) };
     const bindings = live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows));
     return { decisions: encodeProvisioning({ removals: [], bindings: [...this.#base.bindings, ...bindings] }) };
   }
@@ -67,8 +74,10 @@ export class RouterLink implements Enforcement {
   report(peer: PdpPeer, rpt: RptMessage): void {
     if (this.#channel?.peer !== peer) return;
     if (rpt.reportType === "accounting") this.#accounting(rpt);
+    // Of a state that the router has given up meanwhile: it says nothing about what holds now.
+    else if (!this.#channel.handle.equals(rpt.handle)) return;
     else if (!rpt.solicited) this.#options.log.error("pdp.router-failed", { errors: describeReport(rpt) });
-    else if (rpt.reportType === "success") this.#options.events().inSync();
+    else if (rpt.reportType === "success") this.#options.events().inSync(this.#channel.told);
     else this.#options.log.error("pdp.router-refused-policy", { errors: describeReport(rpt) });
   }
 
@@ -89,9 +98,12 @@ export class RouterLink implements Enforcement {
       const rpt = await channel.peer.decide(channel.handle, encodeProvisioning({ removals, bindings }), timeout);
       onExchange?.(session, "RPT", "received", channel.peer.remote);
       if (rpt.reportType === "success") return { admitted: true };
+      if (remove.length > 0) channel.peer.synchronize();
       return refuse("routerFailed", `router ${router} could not: ${describeReport(rpt)}`);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
+      // It may have done it or not. Its complete state, asked for anew, settles that (RFC 2748 §3.5).
+      if (error.code === "COPS_TIMEOUT") channel.peer.synchronize();
       return refuse("routerUnavailable", `router ${router} did not report: ${error.message}`);
     }
   }

@@ -37,7 +37,12 @@ export function readMessage(octets: Buffer): SipMessage {
   throw new DecodeError("SIP_EMPTY", "no SIP message", { offset: 0, object: "Signaled ClientSI" });
 }
 
-export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules): Reading<SessionAttemptFacts> {
+/** As far as an INVITE could be read: whom a refusal is about, so that it can be explained. */
+export type InviteReading =
+  | { readonly ok: true; readonly value: SessionAttemptFacts }
+  | { readonly ok: false; readonly refusal: Refusal; readonly about?: SessionAttemptFacts };
+
+export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules): InviteReading {
   const caller = addressOfRecord(invite.from);
   const callee = uriAddress(invite.requestUri);
   const fromTag = invite.fromTag;
@@ -47,22 +52,20 @@ export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules
   const side: SessionSide = domainOf(callee) === rules.domain ? "terminating" : "originating";
   const offer = offerOf(invite, fromTag);
   const flows = offer === undefined ? undefined : readFlows(offer, undefined, { rules, side });
-  if (flows !== undefined && !flows.ok) return flows;
-  return {
-    ok: true,
-    value: {
-      id: sessionIdOf(invite.callId, fromTag),
-      callId: invite.callId,
-      peer,
-      side,
-      caller,
-      callee,
-      offer,
-      media: [...new Set((flows?.value ?? []).map(({ media }) => media))],
-      flows: (flows?.value ?? []).map((flow) => ({ direction: directionOf(flow, side), traffic: flow.traffic })),
-      token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
-    },
+  const read = flows?.ok === true ? flows.value : [];
+  const facts: SessionAttemptFacts = {
+    id: sessionIdOf(invite.callId, fromTag),
+    callId: invite.callId,
+    peer,
+    side,
+    caller,
+    callee,
+    offer,
+    media: [...new Set(read.map(({ media }) => media))],
+    flows: read.map((flow) => ({ direction: directionOf(flow, side), traffic: flow.traffic })),
+    token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
   };
+  return flows?.ok === false ? { ...flows, about: facts } : { ok: true, value: facts };
 }
 
 /** What is agreed, or still open, when `response` (or the ACK) came to an INVITE. */

@@ -125,7 +125,10 @@ export class SipLink {
   async #authorise(peer: PdpPeer, req: ReqMessage, invite: SipRequest): Promise<DecisionBody> {
     const { service, rules } = this.#options;
     const facts = readInvite(invite, peer.pepId, rules);
-    if (!facts.ok) return this.#answer(req, facts.refusal);
+    if (!facts.ok) {
+      if (facts.about !== undefined) await service.refuseUnread(facts.about, facts.refusal);
+      return this.#answer(req, facts.refusal);
+    }
     const { id } = facts.value;
     this.#trace(req, peer, id, "received", "REQ AAA");
     this.#proxies.get(peer.pepId)?.sessions.set(handleKey(req.handle), id);

@@ -9,6 +9,7 @@
  *  down:  everything stays in force
  * ```
  */
+import { REASON } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
 import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
@@ -100,6 +101,8 @@ export class RouterPep implements PepHandlers {
   /** RFC 2748 §3.5: asked to say again what we hold. Our one request state is the whole of it. */
   synchronize(): void {
     this.#enqueue(async () => {
+      // RFC 2748 §3.4: its successor replaces it; decisions on it are not carried out any more.
+      this.#client?.deleteRequest(this.#handle, { code: REASON.management, subCode: 0 });
       await this.#synchronize();
       this.#client?.synchronizeComplete();
     });

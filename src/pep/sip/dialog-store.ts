@@ -4,6 +4,12 @@ import type { SessionId } from "../../model/session.js";
 import type { DialogContext } from "../../sip/proxy/policy.js";
 import { type Database, type Migration, openDatabase } from "../../store/database.js";
 
+/** An event and the SIP message that was it, base64. */
+export interface Notice {
+  readonly event: SipEvent;
+  readonly message: string;
+}
+
 export interface PepDialog {
   readonly context: DialogContext;
   /** Number of the COPS handle. */
@@ -12,7 +18,9 @@ export interface PepDialog {
   readonly phase: "policed" | "unpoliced" | "ending";
   readonly answered: boolean;
   /** What the policy server was last asked, and agreed to: said again when it asks to synchronise. */
-  readonly last: { readonly event: SipEvent; readonly message: string };
+  readonly last: Notice;
+  /** In phase `ending`: what ended it; none if the set-up was cut off by our own stop. */
+  readonly end?: Notice;
   /** Session description of the last answer that was decided on. */
   readonly answer: string | undefined;
 }

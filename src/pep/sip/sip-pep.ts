@@ -30,7 +30,7 @@ import type {
   RequestVerdict,
   ResponseVerdict,
 } from "../../sip/proxy/policy.js";
-import type { DialogStore, PepDialog } from "./dialog-store.js";
+import type { DialogStore, Notice, PepDialog } from "./dialog-store.js";
 import { ownRefusal, type Ruling, requestVerdict, responseVerdict, rulingOf } from "./verdicts.js";
 
 export interface SipPepOptions {
@@ -79,7 +79,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
       context,
       handle,
       answered: false,
-      last: { event: "invite" as const, message: request.toBuffer().toString("base64") },
+      last: noticeOf("invite", request),
       answer: undefined,
     };
     if (ruling.granted === undefined) {
@@ -115,12 +115,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     const dialog = store.get(context.session);
     if (dialog === undefined || dialog.phase === "ending") return;
     if (dialog.phase === "unpoliced") return store.remove(context.session);
-    const ending = store.save({
-      ...dialog,
-      context,
-      phase: "ending",
-      last: { event: kind, message: message.toBuffer().toString("base64") },
-    });
+    const ending = store.save({ ...dialog, context, phase: "ending", end: noticeOf(kind, message) });
     if (kind === "bye") await this.#pause(linger);
     await this.#letGo(ending);
   }
@@ -142,7 +137,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     this.#options.log.warn("proxy.unsolicited-decision", { handle: dec.handle.toString("hex") });
   }
 
-  /** RFC 2748 §3.5 and §4.5: every request state again, then SSC; then the hang-ups that nobody heard. */
+  /** RFC 2748 §3.5 and §4.5: every request state again, and the hang-ups that nobody heard; then SSC. */
   synchronize(): void {
     this.#synchronize().catch((error: unknown) => this.#options.log.error("proxy.synchronize-failed", { error }));
   }
@@ -150,18 +145,30 @@ export class SipPep implements ProxyPolicy, PepHandlers {
   async #synchronize(): Promise<void> {
     const { store } = this.#options;
     const dialogs = store.all().filter(({ phase }) => phase === "policed");
-    await Promise.all(dialogs.map((dialog) => this.#restate(dialog)));
-    this.#client?.synchronizeComplete();
     const waiting = store.all().filter(({ phase }) => phase === "ending");
-    for (const dialog of waiting) await this.#letGo(dialog);
+    // Before SSC: what was not mentioned by then counts as forgotten, and would end as lost.
+    await Promise.all([
+      ...dialogs.map((dialog) => this.#restate(dialog)),
+      ...waiting.map((dialog) => this.#close(dialog)),
+    ]);
+    this.#client?.synchronizeComplete();
+  }
+
+  /** A hang-up that nobody heard. The policy server may not even have heard that the call was answered. */
+  async #close(dialog: PepDialog): Promise<void> {
+    if (dialog.answered) await this.#restate(dialog);
+    await this.#letGo(dialog);
   }
 
   async #restate(dialog: PepDialog): Promise<void> {
     const { event, message } = dialog.last;
     const { session } = dialog.context;
     const ruling = await this.#ask(session, dialog.handle, event, Buffer.from(message, "base64"), "restate");
+    // It may have ended while we asked.
+    const current = this.#options.store.get(session);
+    if (current?.phase !== "policed") return;
     // A policy server that has never heard of it will not release it either: the call goes on as it is.
-    if (ruling.granted === false) this.#options.store.save({ ...dialog, phase: "unpoliced" });
+    if (ruling.granted === false) this.#options.store.save({ ...current, phase: "unpoliced" });
   }
 
   async #reserve(
@@ -178,7 +185,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     const current = this.#options.store.get(context.session);
     if (ruling.granted && current?.phase === "policed") {
       const answer = message.kind === "response" && message.body.length > 0 ? bodyOf(message) : current.answer;
-      const last = { event, message: octets.toString("base64") };
+      const last = noticeOf(event, message);
       this.#options.store.save({ ...current, context, last, answer });
     }
     return responseVerdict(ruling);
@@ -189,16 +196,18 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     const { store } = this.#options;
     const dialog = store.get(context.session);
     if (dialog === undefined || dialog.answered) return;
-    store.save({ ...dialog, context, answered: true });
+    // Kept as what is in force: said again, it tells a policy server that missed it that the call was answered.
+    const last =
+      response.body.length > 0 || dialog.last.event === "invite" ? noticeOf("answer", response) : dialog.last;
+    store.save({ ...dialog, context, answered: true, last });
     this.#client?.report(dialogHandle(dialog.handle), { type: "success", signaled: [response.toBuffer()] });
   }
 
   async #letGo(dialog: PepDialog): Promise<void> {
     const { session } = dialog.context;
-    const { event, message } = dialog.last;
     // A set-up that was cut off by our own stop has no message that ended it.
-    const kind: SipEvent = isEnd(event) ? event : "timeout";
-    const ruling = await this.#ask(session, dialog.handle, kind, Buffer.from(message, "base64"));
+    const { event, message } = dialog.end ?? { event: "timeout", message: dialog.last.message };
+    const ruling = await this.#ask(session, dialog.handle, event, Buffer.from(message, "base64"));
     if (ruling.granted === undefined) return this.#letGoLater(session);
     const handle = dialogHandle(dialog.handle);
     this.#client?.report(handle, { type: "success" });
@@ -252,6 +261,11 @@ export class SipPep implements ProxyPolicy, PepHandlers {
 }
 
 const FORWARD: ResponseVerdict = { forward: true };
+
+const noticeOf = (event: SipEvent, message: SipMessage): Notice => ({
+  event,
+  message: message.toBuffer().toString("base64"),
+});
 
 const bodyOf = (message: SipMessage): string => message.body.toString("latin1");
 

@@ -9,7 +9,7 @@ import { lifetime, type SipTimers } from "./timers.js";
  *  request           1xx/send            200-699/send
  * -------> trying ------------> proceeding ----------> completed --J--> terminated
  *          request/- \           request/1xx      ^     request/final
- *                     +-- 200-699/send -----------+
+ *                     +-- 200-699/send -----------+       (trying, proceeding: J as well)
  * ```
  */
 export interface NonInviteServerState {
@@ -28,7 +28,9 @@ export function stepNonInviteServer(state: NonInviteServerState, event: ServerEv
   if (name === "terminated") return stay(state);
   switch (event.kind) {
     case "start":
-      return stay(state);
+      // §17.2.2 waits for the user for ever, and RFC 4320 §4.2 forbids a 408: nobody may come to answer. The sender
+      // gives up after 64*T1 (F), so that nothing is gained by remembering the request for longer.
+      return stay(state, arm("J", lifetime(state.timers)));
     case "request":
       // §17.2.2: in `trying` a retransmission is dropped, later the last answer is sent again.
       return state.last === undefined ? stay(state) : stay(state, send(state.last));
@@ -36,7 +38,7 @@ export function stepNonInviteServer(state: NonInviteServerState, event: ServerEv
       return onRespond(state, event.response);
     case "timer":
       // §17.2.2: J has waited for retransmissions long enough.
-      if (event.timer !== "J" || name !== "completed") return stay(state);
+      if (event.timer !== "J") return stay(state);
       return stay({ ...state, name: "terminated" }, TERMINATED);
     case "transportError":
       // §17.2.4 lets it end; RFC 6026's reason to stay (retransmissions are absorbed) holds here as well.

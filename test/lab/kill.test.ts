@@ -1,0 +1,58 @@
+/** Any role may be killed at any moment: media stays marked, hang-up still removes everything, usage comes once. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type RoleName, SHORT_TIMERS } from "./support/configs.js";
+import { expectNothingLeft, expectSettled } from "./support/expectations.js";
+import { TestLab } from "./support/test-lab.js";
+import { until } from "./support/until.js";
+
+const ROLES: readonly RoleName[] = ["ch", "pol1", "pol2", "sip1", "sip2", "r1", "r2"];
+
+let lab: TestLab;
+beforeAll(async () => {
+  lab = await TestLab.up({ edits: [SHORT_TIMERS] });
+}, 300_000);
+afterAll(() => lab?.down());
+
+describe("kill -9 during the media, back before the hang-up", () => {
+  test.each(ROLES)("%s", async (role) => {
+    const call = await lab.callWithMedia(["--seconds", "3"]);
+    await lab.stop(role, "KILL");
+    const down = Date.now();
+    // The role's absence has to be seen by packets, or nothing is shown.
+    await until("media while the role is down", async () => {
+      const { received } = await lab.captures.media("uas", down);
+      return received.length >= 20;
+    });
+    await lab.start(role);
+    await expectSettled(lab, call);
+  });
+});
+
+describe("hang-up while a role is down", () => {
+  test.each(ROLES)("%s", async (role) => {
+    const call = await lab.callWithMedia(["--seconds", "1"]);
+    await lab.stop(role, "KILL");
+    const waitsForRole = role === "sip1" || role === "sip2";
+    if (waitsForRole) {
+      // The BYE, and its retransmission, meet nobody.
+      // Of SIP2 the proxy before it; of SIP1 the caller.
+      const [sender, from] = role === "sip1" ? ["uac", "10.1.0.10"] : ["sip1", "10.1.0.5"];
+      await until("the BYE to be sent again", async () => {
+        const sent = await lab.captures.sip(sender, call.began);
+        return sent.filter(({ source, text }) => source === from && text.startsWith("BYE ")).length >= 2;
+      });
+    } else {
+      await call.outcome;
+      const left = await lab.leftovers();
+      if (role !== "ch") expect(left.join("\n"), "what waits for the role").not.toBe("");
+    }
+    await lab.start(role);
+    await expectSettled(lab, call);
+  });
+});
+
+test("no message in any capture is malformed", async () => {
+  await expectNothingLeft(lab);
+  await lab.captures.stop();
+  expect(await lab.captures.malformed()).toEqual([]);
+});
