@@ -31,16 +31,17 @@ describe("netns-lab.sh", () => {
 });
 
 describe("linters", async () => {
-  const [shellcheck, xmllint, vagrant] = await Promise.all(["shellcheck", "xmllint", "vagrant"].map(isInstalled));
+  // scripts/setup.sh installs the other tools; Vagrant is checked where somebody has it.
+  const vagrant = await isInstalled("vagrant");
 
-  it.runIf(shellcheck)("shellcheck finds nothing in the scripts", async () => {
+  it("shellcheck finds nothing in the scripts", async () => {
     const scripts = ["netns-lab.sh", "setup.sh", "demo.sh", "provision-vm.sh"].map((name) => `scripts/${name}`);
     const libraries = (await readdir(`${ROOT}/scripts/lib`)).map((name) => `scripts/lib/${name}`);
     const { stdout } = await execa("shellcheck", ["-x", ...scripts, ...libraries], { cwd: ROOT, reject: false });
     expect(stdout).toBe("");
   });
 
-  it.runIf(xmllint)("the SIPp scenarios are well-formed", async () => {
+  it("the SIPp scenarios are well-formed", async () => {
     const scenarios = (await readdir(`${ROOT}/scripts/lab/sipp`)).map((name) => `scripts/lab/sipp/${name}`);
     const { stderr } = await execa("xmllint", ["--noout", ...scenarios], { cwd: ROOT, reject: false });
     expect(stderr).toBe("");

@@ -1,6 +1,6 @@
 /** Any role may be killed at any moment: media stays marked, hang-up still removes everything, usage comes once. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RoleName, SHORT_TIMERS } from "./support/configs.js";
+import { type RoleName, SHORT_PATIENCE } from "./support/configs.js";
 import { expectNothingLeft, expectSettled } from "./support/expectations.js";
 import { TestLab } from "./support/test-lab.js";
 import { until } from "./support/until.js";
@@ -9,7 +9,7 @@ const ROLES: readonly RoleName[] = ["ch", "pol1", "pol2", "sip1", "sip2", "r1", 
 
 let lab: TestLab;
 beforeAll(async () => {
-  lab = await TestLab.up({ edits: [SHORT_TIMERS] });
+  lab = await TestLab.up({ edits: [SHORT_PATIENCE] });
 }, 300_000);
 afterAll(() => lab?.down());
 

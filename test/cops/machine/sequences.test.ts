@@ -229,10 +229,8 @@ describe("PEP request", () => {
         const settled: number[] = [];
         const ended = new Set<number>();
         for (const next of [...events, { type: "lost" } as const]) {
-          const step = requestStep(
-            state,
-            next === "request" ? { type: "request", id: (asked += 1), message: req } : next,
-          );
+          if (next === "request") asked += 1;
+          const step = requestStep(state, next === "request" ? { type: "request", id: asked, message: req } : next);
           state = step.state;
           for (const action of step.actions) {
             if (action.do === "settle" || action.do === "fail") {

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { decodeMessage } from "../../../src/cops/codec/decode.js";
 import { encodeMessage } from "../../../src/cops/codec/encode.js";
 import type { Binding, Removal } from "../../../src/cops/pr/bindings.js";
-import { encodeProvisioning, type Provisioning } from "../../../src/cops/pr/decision.js";
-import { CPERR, GPERR } from "../../../src/cops/pr/errors.js";
+import { decodeProvisioning, encodeProvisioning, type Provisioning } from "../../../src/cops/pr/decision.js";
+import { CPERR, GPERR, PrDecodeError } from "../../../src/cops/pr/errors.js";
 import { childOid, isPrefixOf, type Oid, oid, type Prid, ZERO_OID } from "../../../src/cops/pr/oid.js";
 import { DIFFSERV_TYPE } from "../../../src/cops/pr/pib/diffserv.js";
 import { ALL_CLASSES, pib } from "../../../src/cops/pr/pib/index.js";
@@ -267,10 +268,28 @@ describe("a flow on the wire", () => {
     for (const field of TROUBLE) expect([field in installed, field in removed], field).toEqual([false, false]);
   });
 
-  it("makes tshark complain when an object lies about its length: the check above can fail", async () => {
-    const broken = dec(remove(...flowRemovals(7)));
-    broken.writeUInt16BE(7, 36);
-    const [message = {}] = await tsharkFields([broken], []);
-    expect(TROUBLE.some((field) => field in message)).toBe(true);
+  const removal = (): Buffer => dec(remove(...flowRemovals(7)));
+
+  // Without these the test above could not fail.
+  it.each<[string, (message: Buffer) => void]>([
+    ["a sub-object below its header", (message) => message.writeUInt16BE(3, 36)],
+    ["a sub-object past its object", (message) => message.writeUInt16BE(200, 36)],
+    ["an object past its message", (message) => message.writeUInt16BE(400, 32)],
+    ["an unknown C-Num", (message) => message.writeUInt8(99, 34)],
+  ])("makes tshark complain of %s", async (_, spoil) => {
+    const message = removal();
+    spoil(message);
+    const [seen = {}] = await tsharkFields([message], []);
+    expect(TROUBLE.some((field) => field in seen)).toBe(true);
+  });
+
+  it("is refused by us where tshark says nothing: an OID that ends after its sub-object", async () => {
+    const message = removal();
+    message.writeUInt16BE(7, 36);
+    const [seen = {}] = await tsharkFields([message], []);
+    expect(TROUBLE.some((field) => field in seen)).toBe(false);
+    const decoded = decodeMessage(message);
+    if (decoded.op !== "DEC") throw new Error("not a DEC");
+    expect(() => decodeProvisioning(decoded)).toThrow(PrDecodeError);
   });
 });

@@ -31,14 +31,14 @@ export function editConfigs(directory: string, edits: Edits): void {
  * callee comes from the proxy that is nearest to it.
  */
 export const SHORT_TIMERS: Edits = {
-  sip1: [
-    [["sip", "timers"], { t1: "50 ms", t2: "400 ms", t4: "500 ms", c: "5500 ms" }],
-    [["pdp", "timeout"], "1 s"],
-  ],
-  sip2: [
-    [["sip", "timers"], { t1: "50 ms", t2: "400 ms", t4: "500 ms", c: "3500 ms" }],
-    [["pdp", "timeout"], "1 s"],
-  ],
-  pol1: [[["routerTimeout"], "1 s"]],
-  pol2: [[["routerTimeout"], "1 s"]],
+  sip1: [[["sip", "timers"], { t1: "50 ms", t2: "400 ms", t4: "500 ms", c: "5500 ms" }]],
+  sip2: [[["sip", "timers"], { t1: "50 ms", t2: "400 ms", t4: "500 ms", c: "3500 ms" }]],
+};
+
+/** How long a proxy waits for its policy server, and that for its router. */
+export const SHORT_PATIENCE: Edits = {
+  sip1: [[["pdp", "timeout"], "1 s"]],
+  sip2: [[["pdp", "timeout"], "1 s"]],
+  pol1: [[["routerTimeout"], "500 ms"]],
+  pol2: [[["routerTimeout"], "500 ms"]],
 };

@@ -127,6 +127,12 @@ export class TestLab {
     return (await this.view<UsageView>("ch", "usage")).filter((record) => record.session === session);
   }
 
+  /** Ids of the processes in a namespace. */
+  async processesIn(namespace: string): Promise<readonly number[]> {
+    const { stdout } = await execa("ip", ["netns", "pids", namespace]);
+    return stdout.split("\n").flatMap((line) => (line === "" ? [] : [Number(line)]));
+  }
+
   /** The `sluice` command, asking this lab's roles. */
   async sluice(args: readonly string[]): Promise<unknown> {
     const command = [

@@ -165,7 +165,7 @@ describe("non-INVITE server", () => {
   it("answers retransmissions with the last answer, until J", () => {
     const events: ServerEvent[] = [started, came(BYE), say(100), came(BYE), say(200), say(500), came(BYE), fired("J")];
     expect(run(nonInviteServer(BYE, DEFAULT_TIMERS), stepNonInviteServer, events)).toEqual([
-      "trying:",
+      "trying: J:32000",
       "trying:",
       "proceeding: send:100",
       "proceeding: send:100",
@@ -173,6 +173,14 @@ describe("non-INVITE server", () => {
       "completed:",
       "completed: send:200",
       "terminated: terminated",
+    ]);
+  });
+
+  it("does not wait for its user for ever", () => {
+    expect(run(nonInviteServer(BYE, DEFAULT_TIMERS), stepNonInviteServer, [started, fired("J"), say(200)])).toEqual([
+      "trying: J:32000",
+      "terminated: terminated",
+      "terminated:",
     ]);
   });
 });
