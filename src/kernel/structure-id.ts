@@ -2,6 +2,9 @@
 import { createHash } from "node:crypto";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "./port.js";
 
+/** Raised whenever the same state makes other rules: what an older Sluice left is then brought up to date in place. */
+const REVISION = 2;
+
 const matchText = (match: SignallingMatch): string =>
   `${match.protocol} ${match.port} ${[...match.servers].sort().join(",")}`;
 
@@ -11,6 +14,7 @@ export const interfaceText = (link: ManagedInterface): string =>
 /** 16 hexadecimal digits; equal for states whose interfaces and signalling are equal, in any order. */
 export function structureId(desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">): string {
   const text = [
+    `${REVISION}`,
     ...desired.interfaces.map(interfaceText).sort(),
     "",
     ...desired.signalling.map(matchText).sort(),

@@ -3,6 +3,8 @@ import type { Clock, Timer } from "../../src/model/clock.js";
 import type { Millis, Timestamp } from "../../src/model/units.js";
 
 export class FakeClock implements Clock {
+  /** Timers set so far: shows that something has arrived that sets one. */
+  scheduled = 0;
   #time = 1_000_000;
   readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
 
@@ -13,6 +15,7 @@ export class FakeClock implements Clock {
   after(delay: Millis, callback: () => void): Timer {
     const timer = { due: this.#time + delay, callback };
     this.#timers.add(timer);
+    this.scheduled += 1;
     return { cancel: () => void this.#timers.delete(timer) };
   }
 

@@ -136,7 +136,7 @@ export const GOLDEN: readonly Golden[] = [
       named: [Buffer.from("00080401000b0000", "hex")],
     },
     hex: `11 03 0002 00000024 | ${handleHex} | 0008 0c 01 0002 0000 | 000c 09 02 00080401000b0000`,
-    seen: { "cops.flags": "0x01", "cops.report_type": "2", "cops.gperror": "11", "cops.s_num": "4" },
+    seen: { "cops.flags": "0x01", "cops.report_type": "2", "cops.gperror": "11" },
   },
   {
     name: "RPT Accounting",

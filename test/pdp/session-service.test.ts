@@ -23,6 +23,8 @@ import { SessionStore } from "../../src/pdp/session-store.js";
 class MemoryRouter implements Enforcement {
   connected = true;
   failNext: Refusal | undefined;
+  /** Runs between the decision and its report. */
+  meanwhile: () => void = () => undefined;
   readonly installed = new Set<number>();
   readonly changes: EnforcementChange[] = [];
   service: SessionService | undefined;
@@ -32,6 +34,7 @@ class MemoryRouter implements Enforcement {
     this.failNext = undefined;
     if (refusal !== undefined) return Promise.resolve(refusal);
     this.changes.push(change);
+    this.meanwhile();
     this.#report(change.remove.map(({ instance }) => instance));
     for (const { instance } of change.install) this.installed.add(instance);
     return Promise.resolve({ admitted: true });
@@ -184,6 +187,38 @@ describe("session service", () => {
     expect(settled).toHaveLength(1);
     expect(router.installed.size).toBe(0);
     expect(settled[0]?.flows[0]?.final?.inProfile.packets).toBe(500);
+  });
+
+  it("does not take a router that comes in sync during a removal for the removal's report", async () => {
+    const { service, router, settled } = world();
+    await service.authorise(call(1));
+    await service.reserve(call(1).id, answer(1));
+    router.meanwhile = () => service.inSync(new Set([call(1).id]));
+    await service.release(call(1).id, "bye");
+    expect(settled).toHaveLength(1);
+    expect(settled[0]?.flows[0]?.final?.inProfile.packets).toBe(500);
+  });
+
+  it("keeps waiting while the router's complete state still has the session", async () => {
+    const { service, router, settled } = world();
+    await service.authorise(call(1));
+    await service.reserve(call(1).id, answer(1));
+    router.connected = false;
+    await service.release(call(1).id, "bye");
+    service.inSync(new Set([call(1).id]));
+    expect(settled).toHaveLength(0);
+    router.resync();
+    expect(settled).toHaveLength(1);
+  });
+
+  it("explains a refusal of media that nobody could read, and leaves a live session of that name alone", async () => {
+    const { service } = world();
+    const refusal: Refusal = { admitted: false, reason: "mediaUnacceptable", text: "media address 10.9.9.9" };
+    await service.refuseUnread(call(1), refusal);
+    expect(service.get(call(1).id)).toMatchObject({ state: "refused", refusal });
+    await service.authorise(call(2));
+    await service.refuseUnread(call(2), refusal);
+    expect(service.get(call(2).id)?.state).toBe("authorised");
   });
 
   it("takes up its sessions after a restart", async () => {

@@ -4,7 +4,15 @@ import type { Clock } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
 import { COPS_ERROR, R_TYPE } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
-import { type CopsMessage, type DrqMessage, handleKey, type OpnMessage, type ReqMessage } from "../codec/message.js";
+import {
+  type CopsMessage,
+  type DrqMessage,
+  handleKey,
+  type OpnMessage,
+  type ReqMessage,
+  type RptMessage,
+  type SscMessage,
+} from "../codec/message.js";
 import {
   type OpenVerdict,
   PDP_INITIAL,
@@ -19,6 +27,7 @@ import type { CopsLimits } from "./limits.js";
 import { MessageSocket } from "./message-socket.js";
 import type { DecisionBody, PdpHandlers } from "./pdp-handlers.js";
 import { PdpPeer } from "./pdp-peer.js";
+import type { RareWarning } from "./rare-warning.js";
 import { StepQueue } from "./step-queue.js";
 import { TimerSet } from "./timer-set.js";
 import { TurnQueue } from "./turn-queue.js";
@@ -28,6 +37,7 @@ export interface DriverOptions {
   readonly limits: CopsLimits;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly unreadable: RareWarning;
   readonly handlers: PdpHandlers;
   /** A peer has opened: whoever had the same name before is to go. */
   readonly opened: (peer: PdpPeer) => void;
@@ -35,7 +45,11 @@ export interface DriverOptions {
   readonly closed: (driver: PdpConnectionDriver) => void;
 }
 
-type Delivery = Extract<PdpAction, { readonly do: "report" | "deleted" | "synchronized" }>;
+/** Those of the machine's actions that are for the role; written out, as the linter does not see through `Extract`. */
+type Delivery =
+  | { readonly do: "report"; readonly message: RptMessage }
+  | { readonly do: "deleted"; readonly message: DrqMessage }
+  | { readonly do: "synchronized"; readonly message: SscMessage };
 
 /** Requests that may wait behind one another on a handle. RFC 2748 §3.2: a PEP has one outstanding. */
 const MAX_TURNS = 16;
@@ -60,7 +74,7 @@ export class PdpConnectionDriver {
     this.#socket = new MessageSocket(socket, options, {
       message: (message) => this.#step({ type: "received", message }),
       unreadable: (error) => {
-        options.log.warn("cops.unreadable", { peer: this.#socket.ends.remote, error: error.message });
+        options.unreadable.warn({ peer: this.#socket.ends.remote, error: error.message });
         this.#step({ type: "unreadable", error });
       },
       closed: (reason) => this.#step({ type: "disconnected", reason }),

@@ -9,6 +9,7 @@ import type { CopsLimits } from "./limits.js";
 import { PdpConnectionDriver } from "./pdp-connection-driver.js";
 import type { PdpHandlers } from "./pdp-handlers.js";
 import type { PdpPeer } from "./pdp-peer.js";
+import { RareWarning } from "./rare-warning.js";
 
 export interface PdpServerOptions {
   readonly address: string;
@@ -24,6 +25,8 @@ export class PdpServer {
   readonly #options: PdpServerOptions;
   readonly #handlers: PdpHandlers;
   readonly #server: Server;
+  /** Of all connections together: one that breaks and comes back is no new reason to write. */
+  readonly #unreadable: RareWarning;
   readonly #drivers = new Set<PdpConnectionDriver>();
   readonly #peers = new Map<string, PdpPeer>();
 
@@ -32,9 +35,9 @@ export class PdpServer {
     this.#handlers = handlers;
     this.#server = createServer((socket) => this.#accept(socket));
     this.#server.maxConnections = options.limits.maxConnections;
-    this.#server.on("drop", (connection) => {
-      options.log.warn("cops.too-many-connections", { from: connection?.remoteAddress });
-    });
+    this.#unreadable = new RareWarning("cops.unreadable", options.clock, options.log);
+    const dropped = new RareWarning("cops.too-many-connections", options.clock, options.log);
+    this.#server.on("drop", (connection) => dropped.warn({ from: connection?.remoteAddress }));
   }
 
   /** Resolves with the port in use. @throws SystemError COPS_ADDRESS_IN_USE, COPS_BIND */
@@ -63,6 +66,7 @@ export class PdpServer {
       limits,
       clock,
       log,
+      unreadable: this.#unreadable,
       handlers: this.#handlers,
       opened: (peer) => this.#supersede(peer),
       left: (peer) => {

@@ -18,6 +18,7 @@ import {
 import { guarded } from "./guard.js";
 import type { CopsLimits } from "./limits.js";
 import { type ConnectionEnds, MessageSocket } from "./message-socket.js";
+import { RareWarning } from "./rare-warning.js";
 import { RequestTable } from "./request-table.js";
 import { StepQueue } from "./step-queue.js";
 import { TimerSet } from "./timer-set.js";
@@ -69,6 +70,7 @@ export class PepClient {
   readonly #handlers: PepHandlers;
   readonly #timers: TimerSet<PepTimer>;
   readonly #requests: RequestTable;
+  readonly #unreadable: RareWarning;
   readonly #events = new StepQueue<PepEvent>((event) => this.#run(event));
   #state = PEP_INITIAL;
   #connecting: Socket | undefined;
@@ -79,6 +81,7 @@ export class PepClient {
   constructor(options: PepClientOptions, handlers: PepHandlers) {
     this.#options = options;
     this.#handlers = handlers;
+    this.#unreadable = new RareWarning("cops.unreadable", options.clock, options.log);
     this.#timers = new TimerSet(options.clock, (timer) => this.#step({ type: "timer", timer }));
     this.#requests = new RequestTable({
       clientType: options.clientType,
@@ -224,7 +227,7 @@ export class PepClient {
     const current = new MessageSocket(socket, this.#options, {
       message: (message) => this.#step({ type: "received", message }),
       unreadable: (error) => {
-        this.#options.log.warn("cops.unreadable", { error: error.message });
+        this.#unreadable.warn({ error: error.message });
         this.#step({ type: "unreadable", error });
       },
       closed: (reason) => {

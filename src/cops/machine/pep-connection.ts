@@ -11,7 +11,20 @@
  */
 import { COPS_ERROR, opName, REASON } from "../codec/codes.js";
 import type { CodeAndSubCode, CopsDecodeError } from "../codec/errors.js";
-import { type CcMessage, type CopsMessage, type DecMessage, KEEP_ALIVE, type PdpAddress } from "../codec/message.js";
+import {
+  type CatMessage,
+  type CcMessage,
+  type CopsMessage,
+  type DecMessage,
+  type DrqMessage,
+  KEEP_ALIVE,
+  type OpnMessage,
+  type PdpAddress,
+  type ReqMessage,
+  type RptMessage,
+  type SscMessage,
+  type SsqMessage,
+} from "../codec/message.js";
 
 export type PepPhase = "closed" | "connecting" | "opening" | "open" | "closing";
 
@@ -241,7 +254,8 @@ function onMessageKind(rules: PepRules, state: PepState, message: CopsMessage): 
   return onOurMessage(rules, state, message);
 }
 
-type OurMessage = Exclude<CopsMessage, { readonly op: "KA" | "CC" }>;
+/** Written out, as the linter does not see through `Exclude`. */
+type OurMessage = ReqMessage | DecMessage | RptMessage | DrqMessage | SsqMessage | SscMessage | OpnMessage | CatMessage;
 
 function onOurMessage(rules: PepRules, state: PepState, message: OurMessage): PepStep {
   switch (message.op) {

@@ -4,6 +4,7 @@ import { MARK } from "../mark.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "../port.js";
 import { structureId } from "../structure-id.js";
 import { CLASS } from "../tc/tree.js";
+import { NEIGHBOUR_DISCOVERY, neighbourRules } from "./neighbours.js";
 import { POOL_SET, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
 
 /** Raised whenever maps change their shape: such a table is made anew, sessions and all. */
@@ -137,7 +138,8 @@ function hookChains(desired: DesiredState): readonly string[] {
       `meta mark and ${hex(session)} == ${hex(session)} accept`,
       ...signalling,
     ]),
-    chain("output", ["type filter hook output priority mangle; policy accept;", ...signalling]),
+    chain("neighbours", neighbourRules(desired.interfaces)),
+    chain("output", ["type filter hook output priority mangle; policy accept;", NEIGHBOUR_DISCOVERY, ...signalling]),
   ];
 }
 
@@ -147,6 +149,7 @@ export const CHAINS: readonly string[] = [
   "sessions4",
   "sessions6",
   "signalling",
+  "neighbours",
   "prerouting",
   "forward",
   "output",

@@ -1,4 +1,4 @@
-/** Our table: its structure by `nft`, its elements by netlink. */
+/** Our table, and its small companion for ARP: their structure by `nft`, elements by netlink. */
 import { createHash } from "node:crypto";
 import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
@@ -9,6 +9,7 @@ import type { DesiredState, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
 import { type AssembledFlows, assembleFlows, createFlow, elementKeys } from "./flow-elements.js";
 import { createPool, readPool, strayPool } from "./pool-elements.js";
+import { renderArpTable } from "./neighbours.js";
 import {
   listingComment,
   OWNER_COMMENT,
@@ -27,7 +28,13 @@ export interface TableContents extends AssembledFlows {
   readonly pools: readonly PoolClass[];
 }
 
-const digestOf = (listing: string): string => createHash("sha256").update(listing).digest("hex").slice(0, 32);
+const FAMILIES = ["inet", "arp"] as const;
+type TableFamily = (typeof FAMILIES)[number];
+/** As `nft list` prints the tables, without elements; empty where there is none. */
+type Listings = Readonly<Record<TableFamily, string>>;
+
+const digestOf = ({ inet, arp }: Listings): string =>
+  createHash("sha256").update(`${inet}\n${arp}`).digest("hex").slice(0, 32);
 
 export class Table {
   readonly #elements: NfTables;
@@ -79,36 +86,55 @@ export class Table {
 
   /** Whether chains and maps are as they were when we made them. */
   async isIntact(state: TableState): Promise<boolean> {
-    return state.listing !== undefined && state.listing === digestOf(await this.#listing());
+    return state.listing !== undefined && state.listing === digestOf(await this.#listings());
   }
 
   /** @throws KernelError KERNEL_FOREIGN_TABLE if a table of our name is not ours. */
   async check(): Promise<void> {
-    this.#refuseForeign(await this.#listing());
+    this.#refuseForeign(await this.#listings());
   }
 
   /** Makes the structure; elements stay, and are put back with their counters where the maps had to be made anew. */
   async install(desired: DesiredState): Promise<void> {
-    const listing = await this.#listing();
-    this.#refuseForeign(listing);
+    const listings = await this.#listings();
+    this.#refuseForeign(listings);
+    const listing = listings.inet;
+    const arp = await this.#arpText(desired);
     if (listing === "" || listing.includes(`\tcomment "${tableComment}"\n`)) {
-      const text = renderUpdate(this.#options, desired, listing);
+      const text = renderUpdate(this.#options, desired, listing) + arp;
       if (await this.#tryCheck(text, listing === "")) {
         await runTool("nft", ["-f", "-"], text);
         await this.#sweep();
         return this.#seal();
       }
     }
-    await this.#replace(desired);
+    await this.#replace(desired, arp);
     await this.#seal();
   }
 
-  /** Our table and nothing else; no error if there is none. */
+  /** Our tables and nothing else; no error if there is none. */
   async remove(): Promise<void> {
-    const listing = await this.#listing();
-    if (listing === "") return;
-    this.#refuseForeign(listing);
-    await runTool("nft", ["delete", "table", "inet", this.#options.table]);
+    const listings = await this.#listings();
+    this.#refuseForeign(listings);
+    const present = FAMILIES.filter((family) => listings[family] !== "");
+    if (present.length === 0) return;
+    const commands = present.map((family) => `delete table ${family} ${this.#options.table}\n`);
+    await runTool("nft", ["-f", "-"], commands.join(""));
+  }
+
+  /** Empty where the kernel has no tables for ARP: sessions matter more, so the router goes on without. */
+  async #arpText(desired: DesiredState): Promise<string> {
+    const { table } = this.#options;
+    const text = renderArpTable(table, tableComment, desired.interfaces);
+    try {
+      await runTool("nft", ["--check", "-f", "-"], text);
+      return text;
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.code !== "KERNEL_TOOL_FAILED") throw error;
+      const remedy = "use a kernel with CONFIG_NF_TABLES_ARP: in a flood of best effort, next hops may be lost";
+      this.#log.warn("kernel.arp.unclassified", { table, stderr: error.detail.stderr, remedy });
+      return "";
+    }
   }
 
   async #tryCheck(text: string, mustPass: boolean): Promise<boolean> {
@@ -123,9 +149,9 @@ export class Table {
     }
   }
 
-  async #replace(desired: DesiredState): Promise<void> {
+  async #replace(desired: DesiredState, arp: string): Promise<void> {
     const { flows, pools } = await this.read();
-    const text = renderReplacement(this.#options, desired);
+    const text = renderReplacement(this.#options, desired) + arp;
     await runTool("nft", ["--check", "-f", "-"], text);
     await runTool("nft", ["-f", "-"], text);
     const put = [...flows.values()].flatMap((flow) => createFlow(flow.rule, flow.counters));
@@ -143,7 +169,7 @@ export class Table {
   /** Notes what the structure looks like, so that a later change by others is seen. */
   async #seal(): Promise<void> {
     const key = hostU32Octets(STATE_KEY.listing);
-    const comment = listingComment(digestOf(await this.#listing()));
+    const comment = listingComment(digestOf(await this.#listings()));
     await this.#elements.transact([
       { action: "create", set: STATE_SET, element: { key, comment }, object: "digest of the structure" },
     ]);
@@ -154,24 +180,29 @@ export class Table {
     for (let at = 0; at < changes.length; at += size) await this.#elements.transact(changes.slice(at, at + size));
   }
 
-  /** The table without its elements; empty if there is none. */
-  async #listing(): Promise<string> {
+  async #listings(): Promise<Listings> {
+    const [inet, arp] = await Promise.all([this.#listing("inet"), this.#listing("arp")]);
+    return { inet, arp };
+  }
+
+  async #listing(family: TableFamily): Promise<string> {
     try {
-      return await runTool("nft", ["--terse", "list", "table", "inet", this.#options.table]);
+      return await runTool("nft", ["--terse", "list", "table", family, this.#options.table]);
     } catch (error) {
       if (isNotFound(error)) return "";
       throw error;
     }
   }
 
-  #refuseForeign(listing: string): void {
-    if (listing === "" || OWNER_COMMENT.test(listing)) return;
-    const { table } = this.#options;
+  #refuseForeign(listings: Listings): void {
+    const family = FAMILIES.find((name) => listings[name] !== "" && !OWNER_COMMENT.test(listings[name]));
+    if (family === undefined) return;
+    const name = `${family} ${this.#options.table}`;
     throw new KernelError(
       "KERNEL_FOREIGN_TABLE",
-      `the table inet ${table} was not made by Sluice`,
-      { operation: `own table inet ${table}`, errno: "EEXIST" },
-      { remedy: `choose another table name, or if nobody needs it: nft delete table inet ${table}` },
+      `the table ${name} was not made by Sluice`,
+      { operation: `own table ${name}`, errno: "EEXIST" },
+      { remedy: `choose another table name, or if nobody needs it: nft delete table ${name}` },
     );
   }
 }

@@ -166,12 +166,13 @@ describe("a PEP and its PDP", () => {
     await asked;
     expect(clock.pending).toBe(0);
     const again = client.request({ handle: H, context: ADMISSION });
-    await settled();
+    client.report(handleOf("mark"), { type: "accounting" });
+    await until(() => server.log.length === 3);
     // The role is told in order: the end after the request that it is busy with, and then the new one.
-    expect(server.log).toEqual(["opened r1/2#0", "request h1"]);
+    expect(server.log.slice(1)).toEqual(["request h1", "report mark accounting false"]);
     gates[0]!(INSTALL);
     await until(() => gates.length === 2);
-    expect(server.log.slice(1)).toEqual(["request h1", "deleted h1 5", "request h1"]);
+    expect(server.log.slice(3)).toEqual(["deleted h1 5", "request h1"]);
     gates[1]!([]);
     expect(await again).toMatchObject({ decisions: [] });
   });

@@ -257,7 +257,10 @@ describe("PEP request", () => {
     expect(actions).toContainEqual({ do: "sendDelete", reason: { code: REASON.timeout, subCode: 0 } });
     expect(actions).toContainEqual({ do: "fail", id: 1, failure: "timeout" });
     // The decision that comes after all is not taken for anything.
-    expect(requestStep(state, { type: "decision", message: dec(true) }).actions).toMatchObject([{ do: "ignore" }]);
+    for (const solicited of [true, false]) {
+      const late = requestStep(state, { type: "decision", message: dec(solicited) });
+      expect(late.actions).toMatchObject([{ do: "ignore" }]);
+    }
   });
 });
 

@@ -66,3 +66,20 @@ export async function expectSettled(lab: TestLab, { began, outcome }: RunningCal
   expectOctets(records, { toCallee: octetsOf(toCallee.received), toCaller: octetsOf(toCaller.received) });
   return call;
 }
+
+/** The captures of the whole file: messages of every protocol are in them, and tshark finds none malformed. To be the last test. */
+export async function expectWellFormed(lab: TestLab): Promise<void> {
+  await expectNothingLeft(lab);
+  await lab.captures.stop();
+  for (const [host, protocol] of [
+    ["sip1", "sip"],
+    ["sip1", "cops"],
+    ["pol1", "cops"],
+    ["ch", "http"],
+  ] as const) {
+    expect(await lab.captures.count(host, protocol), `${protocol} messages in the capture of ${host}`).toBeGreaterThan(
+      0,
+    );
+  }
+  expect(await lab.captures.malformed(), "malformed messages").toEqual([]);
+}

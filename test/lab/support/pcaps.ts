@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import { readDatagram } from "../../../src/lab/datagram.js";
 import { LAB_HOSTS } from "../../../src/lab/hosts.js";
 import type { Background, Lab } from "../../../src/lab/lab.js";
@@ -95,13 +96,20 @@ export class LabCaptures {
     await Promise.all(this.#running.map(({ tcpdump }) => tcpdump.stop()));
   }
 
-  /** What tshark thinks is malformed, with the capture's name; and how many messages it looked at. */
+  /** What tshark thinks is malformed, with the capture's name. */
   async malformed(): Promise<readonly string[]> {
     const findings: string[] = [];
     for (const { path } of this.#running) {
       findings.push(...(await malformed(path)).map((line) => `${path}: ${line}`));
     }
     return findings;
+  }
+
+  /** Frames of a protocol as tshark names it. */
+  async count(host: string, protocol: "sip" | "cops" | "http"): Promise<number> {
+    const args = ["-n", "-r", this.pathOf(host), "-d", "tcp.port==5045,http", "-Y", protocol, "-T", "fields"];
+    const { stdout } = await execa("tshark", [...args, "-e", "frame.number"], { stderr: "ignore" });
+    return stdout.split("\n").filter((line) => line !== "").length;
   }
 
   remove(): void {

@@ -103,6 +103,11 @@ export class TestLab {
   /** A call whose media has come to flow both ways. */
   async callWithMedia(args: readonly string[], packets = 10): Promise<RunningCall> {
     const call = this.call(args);
+    await this.mediaOf(call, packets);
+    return call;
+  }
+
+  async mediaOf(call: RunningCall, packets = 10): Promise<void> {
     await Promise.race([
       until("media both ways", async () => {
         const [up, down] = await Promise.all([
@@ -115,7 +120,11 @@ export class TestLab {
         throw new Error(`the call ended before its media flowed: ${JSON.stringify(outcome)}`);
       }),
     ]);
-    return call;
+  }
+
+  /** Elements of sessions in a router's kernel, as nft lists them. */
+  async kernelElements(router: "r1" | "r2"): Promise<number> {
+    return sessionElements(await this.lab.exec(router, ["nft", "-j", "list", "table", "inet", "sluice"]));
   }
 
   async view<T>(role: RoleName, topic: string): Promise<readonly T[]> {
@@ -150,7 +159,7 @@ export class TestLab {
   async leftovers(): Promise<readonly string[]> {
     const looks = [
       ...(["r1", "r2"] as const).map(async (router) => {
-        const count = sessionElements(await this.lab.exec(router, ["nft", "-j", "list", "table", "inet", "sluice"]));
+        const count = await this.kernelElements(router);
         return count === 0 ? [] : [`${router}: ${count} session elements in the kernel`];
       }),
       ...(["pol1", "pol2"] as const).flatMap((role) => [
