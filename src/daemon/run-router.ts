@@ -32,6 +32,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
     local: localState(config),
     kernel,
     journal,
+    clock,
     log,
     maxInstances: MAX_INSTANCES,
     onExchange: (session, message, action) => {

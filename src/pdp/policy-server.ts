@@ -33,6 +33,9 @@ export function policyServer({ sip, router, routerName, keepAlive, log }: Policy
     request(peer: PdpPeer, req: ReqMessage): Promise<DecisionBody> {
       return isRouter(peer) ? Promise.resolve(router.request(peer, req)) : sip.request(peer, req);
     },
+    answered(peer: PdpPeer) {
+      if (isRouter(peer)) router.answered(peer);
+    },
     report(peer: PdpPeer, rpt: RptMessage) {
       if (isRouter(peer)) router.report(peer, rpt);
       else sip.report(peer, rpt);

@@ -239,6 +239,7 @@ export class PdpConnectionDriver {
       // RFC 3084 §3.3: in a configuration context a decision is always reported on; elsewhere it need not be.
       const isReported = (req.context.rType & R_TYPE.configuration) !== 0 && body.error === undefined;
       if (sent && isReported) peer.answered(handle);
+      if (sent) guarded(this.#options.log, "answered", () => this.#options.handlers.answered?.(peer, req));
     });
   }
 

@@ -12,6 +12,8 @@ export interface PdpHandlers {
   /** It is in: the Client-Accept has been sent. */
   opened(peer: PdpPeer): void;
   request(peer: PdpPeer, req: ReqMessage): Promise<DecisionBody>;
+  /** The decision that answers `req` has been sent: decisions that build on it may follow. */
+  answered?(peer: PdpPeer, req: ReqMessage): void;
   /** A report that `decide` did not wait for. */
   report(peer: PdpPeer, rpt: RptMessage): void;
   deleted(peer: PdpPeer, drq: DrqMessage): void;

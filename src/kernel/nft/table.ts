@@ -8,8 +8,8 @@ import { hostU32Octets } from "../netlink/octets.js";
 import type { DesiredState, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
 import { type AssembledFlows, assembleFlows, createFlow, elementKeys } from "./flow-elements.js";
-import { createPool, readPool, strayPool } from "./pool-elements.js";
 import { renderArpTable } from "./neighbours.js";
+import { createPool, readPool, strayPool } from "./pool-elements.js";
 import {
   listingComment,
   OWNER_COMMENT,

@@ -48,6 +48,8 @@ export class RouterLink implements Enforcement {
   readonly #base: BasePolicy;
   readonly #buckets = new BucketTable();
   #channel: Channel | undefined;
+  /** Asked for its policy, and not answered yet. */
+  #next: Channel | undefined;
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
@@ -65,9 +67,17 @@ export class RouterLink implements Enforcement {
   /** The router asks for its policy: all of it, in one decision (RFC 3318 §2.3, full state). */
   request(peer: PdpPeer, req: ReqMessage): Pick<DecMessage, "decisions"> {
     const live = this.#options.sessions().filter(({ state }) => state === "reserved");
-    this.#channel = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)) };
+    // Until the answer is on its way there is no channel: a change would overtake what it builds on.
+    this.#channel = undefined;
+    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)) };
     const bindings = live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows));
     return { decisions: encodeProvisioning({ removals: [], bindings: [...this.#base.bindings, ...bindings] }) };
+  }
+
+  /** The complete policy has been sent. */
+  answered(peer: PdpPeer): void {
+    if (this.#next?.peer === peer) this.#channel = this.#next;
+    this.#next = undefined;
   }
 
   /** Accounting: final counters of flows. The report on the complete policy: the router holds what we said. */

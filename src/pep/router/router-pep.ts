@@ -25,9 +25,11 @@ import type {
   ObservedFlow,
   ObservedState,
 } from "../../kernel/port.js";
+import type { Clock } from "../../model/clock.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
+import { seconds } from "../../model/units.js";
 import { type FlowCounters, ZERO_FLOW_COUNTERS } from "../../model/usage.js";
 import { capabilityBindings, INSTALLABLE, type RouterIdentity } from "./capabilities.js";
 import { readFlow, readPools, touchedFlows } from "./flow-view.js";
@@ -42,12 +44,15 @@ export interface RouterPepOptions {
   readonly local: LocalState;
   readonly kernel: KernelPort;
   readonly journal: UsageJournal;
+  readonly clock: Clock;
   readonly log: Logger;
   /** Most instances that a policy server may install. */
   readonly maxInstances: number;
   /** Told of each decision about a session and of its report, for the trace. */
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received") => void;
 }
+
+const SYNCHRONIZE_AGAIN = seconds(1);
 
 export class RouterPep implements PepHandlers {
   readonly #options: RouterPepOptions;
@@ -108,14 +113,36 @@ export class RouterPep implements PepHandlers {
     });
   }
 
+  /** A decision came that could not be read: with its handle went our only channel to the policy server. */
+  abandoned(handle: Buffer): void {
+    if (handle.equals(this.#handle)) this.#synchronizeLater("an unreadable decision");
+  }
+
   async #synchronize(): Promise<void> {
     const { identity } = this.#options;
     this.#handle = Buffer.alloc(4);
     this.#handle.writeUInt32BE(++this.#handleNumber);
     this.#store = this.#newStore();
     const named = encodeClientSi(capabilityBindings(identity));
-    const dec = await this.#client?.request({ handle: this.#handle, context: CONFIGURATION_CONTEXT, named });
-    if (dec !== undefined) await this.#decide(dec, "complete");
+    try {
+      const dec = await this.#client?.request({ handle: this.#handle, context: CONFIGURATION_CONTEXT, named });
+      // An error is no policy: what is in force stays until there is one.
+      if (dec?.error !== undefined) this.#synchronizeLater(`COPS error ${dec.error.code}`);
+      else if (dec !== undefined) await this.#decide(dec, "complete");
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      this.#synchronizeLater(error.message);
+    }
+  }
+
+  /** Only while the connection stands: a new one begins with a synchronisation of its own. */
+  #synchronizeLater(why: string): void {
+    const { clock, log } = this.#options;
+    const handle = this.#handle;
+    log.warn("router.no-policy", { why });
+    clock.after(SYNCHRONIZE_AGAIN, () => {
+      if (this.#client?.state === "open" && this.#handle === handle) this.synchronize();
+    });
   }
 
   async #decide(dec: DecMessage, scope: "complete" | "incremental"): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { neighbourRules, renderArpTable } from "../../../src/kernel/nft/neighbours.js";
 import {
   listingComment,
   parseState,
@@ -7,7 +8,7 @@ import {
   signallingRules,
 } from "../../../src/kernel/nft/ruleset.js";
 import { structureId } from "../../../src/kernel/structure-id.js";
-import { octets } from "../../../src/model/units.js";
+import { kilobitsPerSecond, octets } from "../../../src/model/units.js";
 import { desired, link } from "../fixtures.js";
 
 const options = { table: "sluice", maxFlows: 1024 };
@@ -71,8 +72,39 @@ describe("ruleset", () => {
       "meta l4proto . ip6 daddr . th dport { udp . 2001:db8::1 . 5060 } goto signalling",
       "meta l4proto . ip6 saddr . th sport { udp . 2001:db8::1 . 5060 } goto signalling",
     ]);
-    expect(block("output")).toHaveLength(5);
+    expect(block("output")).toEqual([
+      "type filter hook output priority mangle; policy accept;",
+      "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } goto neighbours",
+      ...block("forward").slice(3),
+    ]);
     expect(block("signalling")).toEqual(["ip dscp set 24", "ip6 dscp set 24", "meta priority set 1:2", "accept"]);
+  });
+
+  it("lets the router's own neighbour discovery into the signalling class of managed interfaces, up to a quarter of it", () => {
+    const rule = 'oifname "wan0" limit rate 93/second burst 93 packets meta priority set 1:2';
+    expect(block("neighbours")).toEqual([rule]);
+    expect(neighbourRules([link("a"), { ...link("b"), signallingRate: kilobitsPerSecond(0) }])).toEqual([
+      'oifname "a" limit rate 93/second burst 93 packets meta priority set 1:2',
+      'oifname "b" limit rate 10/second burst 10 packets meta priority set 1:2',
+    ]);
+    expect(neighbourRules([])).toEqual([]);
+  });
+
+  it("does the same for ARP, in a table made anew", () => {
+    expect(renderArpTable("sluice", "sluice layout 1", [link("wan0")])).toBe(
+      [
+        "add table arp sluice",
+        "delete table arp sluice",
+        "table arp sluice {",
+        '\tcomment "sluice layout 1"',
+        "\tchain output {",
+        "\t\ttype filter hook output priority filter; policy accept;",
+        '\t\toifname "wan0" limit rate 93/second burst 93 packets meta priority set 1:2',
+        "\t}",
+        "}",
+        "",
+      ].join("\n"),
+    );
   });
 
   it("has no signalling rule where there is no server", () => {

@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type LinuxKernel, openLinuxKernel } from "../../../src/kernel/linux.js";
 import { NfTables } from "../../../src/kernel/netlink/nf-tables.js";
 import { SYSTEM_CLOCK } from "../../../src/model/clock.js";
@@ -13,6 +16,9 @@ const FOREIGN = `
 table ip filter {
   set banned { type ipv4_addr; flags interval; elements = { 203.0.113.0/24 }; }
   chain FORWARD { type filter hook forward priority filter; policy accept; ip saddr @banned counter drop; }
+}
+table arp filter {
+  chain OUTPUT { type filter hook output priority filter; policy accept; counter; }
 }
 table inet firewalld {
   map zones { type ifname : verdict; elements = { "wan0" : jump public }; }
@@ -44,6 +50,7 @@ inOwnNamespace(import.meta.url, () => {
       const others = async (): Promise<readonly string[]> => [
         await run("nft", "-a", "list", "table", "ip", "filter"),
         await run("nft", "-a", "list", "table", "inet", "firewalld"),
+        await run("nft", "-a", "list", "table", "arp", "filter"),
         await run("tc", "-d", "qdisc", "show", "dev", "lan0"),
       ];
       const everything = async (): Promise<string> =>
@@ -80,13 +87,16 @@ inOwnNamespace(import.meta.url, () => {
       expect(await run("tc", "qdisc", "show", "dev", "wan0")).not.toContain("htb");
     });
 
-    it("refuses a table of its name that it did not make, and does not clean it up either", async () => {
-      await run("nft", `table inet ${TABLE} { chain c { counter; }; }`);
-      const before = await run("nft", "list", "ruleset");
-      await expect(reconcile(kernel, wanted)).rejects.toMatchObject({ code: "KERNEL_FOREIGN_TABLE" });
-      await expect(kernel.cleanup()).rejects.toMatchObject({ code: "KERNEL_FOREIGN_TABLE" });
-      expect(await run("nft", "list", "ruleset")).toBe(before);
-    });
+    it.each(["inet", "arp"])(
+      "refuses a table of its name that it did not make, family %s, and does not clean it up either",
+      async (family) => {
+        await run("nft", `table ${family} ${TABLE} { chain c { counter; }; }`);
+        const before = await run("nft", "list", "ruleset");
+        await expect(reconcile(kernel, wanted)).rejects.toMatchObject({ code: "KERNEL_FOREIGN_TABLE" });
+        await expect(kernel.cleanup()).rejects.toMatchObject({ code: "KERNEL_FOREIGN_TABLE" });
+        expect(await run("nft", "list", "ruleset")).toBe(before);
+      },
+    );
 
     it("keeps its trees apart from those of a table of another name", async () => {
       await reconcile(kernel, wanted);
@@ -110,6 +120,10 @@ inOwnNamespace(import.meta.url, () => {
       ["a flushed chain", ["nft", "flush", "chain", "inet", TABLE, "forward"]],
       ["a rule too many", ["nft", "insert", "rule", "inet", TABLE, "action", "accept"]],
       ["a chain too many", ["nft", `add chain inet ${TABLE} mine; add rule inet ${TABLE} mine counter`]],
+      ["a removed ARP table", ["nft", "delete", "table", "arp", TABLE]],
+      ["a flushed ARP chain", ["nft", "flush", "chain", "arp", TABLE, "output"]],
+      ["an ARP rule too many", ["nft", "insert", "rule", "arp", TABLE, "output", "accept"]],
+      ["flushed neighbour discovery", ["nft", "flush", "chain", "inet", TABLE, "neighbours"]],
       ["a map too many", ["nft", `add set inet ${TABLE} mine { type ipv4_addr; }`]],
       [
         "a map of another shape",
@@ -134,7 +148,7 @@ inOwnNamespace(import.meta.url, () => {
       ["flushed pools", ["nft", "flush", "map", "inet", TABLE, "pools"]],
     ] as const)("mends %s", async (_, [command, ...args]) => {
       await reconcile(kernel, wanted);
-      const healthy = await run("nft", "list", "table", "inet", TABLE);
+      const healthy = await run("nft", "list", "ruleset");
       await run(command, ...args);
       const changes = kernel.plan(wanted, await kernel.read());
       expect(changes).not.toEqual([]);
@@ -148,7 +162,7 @@ inOwnNamespace(import.meta.url, () => {
           .split(/[\n,]/)
           .map((line) => line.trim())
           .sort();
-      expect(sorted(await run("nft", "list", "table", "inet", TABLE))).toEqual(sorted(healthy));
+      expect(sorted(await run("nft", "list", "ruleset"))).toEqual(sorted(healthy));
     });
 
     it("lets nft print whose element it is", async () => {
@@ -227,6 +241,39 @@ inOwnNamespace(import.meta.url, () => {
       } finally {
         await run("umount", "/usr/sbin");
         await kernel.close();
+      }
+    });
+
+    it("goes on, with a warning, on a kernel without tables for ARP", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "sluice-nft-"));
+      const nft = await run("sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v nft");
+      // What nft says where the kernel knows no such family.
+      const script = `#!/bin/sh
+if [ "$*" = "--terse list table arp ${TABLE}" ]; then echo "Error: No such file or directory" >&2; exit 1; fi
+text=$(cat)
+case "$text" in *"table arp"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
+printf '%s\\n' "$text" | exec ${nft} "$@"
+`;
+      await writeFile(join(folder, "nft"), script, { mode: 0o755 });
+      vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
+      const warn = vi.fn();
+      const kernel = await openLinuxKernel({ table: TABLE, log: { ...SILENT_LOGGER, warn } });
+      try {
+        const wanted = desired([flow(1)]);
+        await reconcile(kernel, wanted);
+        expect(warn.mock.calls).toEqual([
+          [
+            "kernel.arp.unclassified",
+            expect.objectContaining({ remedy: expect.stringContaining("CONFIG_NF_TABLES_ARP") }),
+          ],
+        ]);
+        expect(kernel.plan(wanted, await kernel.read())).toEqual([]);
+        await kernel.cleanup();
+        expect(await run(nft, "list", "ruleset")).toBe("");
+      } finally {
+        await kernel.close();
+        vi.unstubAllEnvs();
+        await rm(folder, { recursive: true });
       }
     });
 

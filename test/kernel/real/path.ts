@@ -1,4 +1,5 @@
 /** A path of three namespaces, a - router - b, with the router being the namespace that the tests run in. */
+import { execa } from "execa";
 import { run } from "./namespace.js";
 
 export const A = { v4: "192.0.2.10", v6: "2001:db8:1::10" } as const;
@@ -89,6 +90,30 @@ export async function send(namespace: string | undefined, bursts: readonly Burst
   const command = [process.execPath, "-e", SENDER, JSON.stringify(bursts)];
   const [program = "", ...args] = namespace === undefined ? command : ["ip", "netns", "exec", namespace, ...command];
   await run(program, ...args);
+}
+
+const FLOODER = `
+const [port, address, perSecond] = process.argv.slice(1);
+const socket = require("node:dgram").createSocket("udp4");
+const start = performance.now();
+let sent = 0;
+socket.connect(Number(port), address, () => setInterval(() => {
+  const due = ((performance.now() - start) * perSecond) / 1000;
+  for (; sent < due; sent += 1) socket.send("", () => {});
+}, 4));
+`;
+
+/**
+ * Empty UDP datagrams from a to b at this rate until the returned function is called. They are as short as ARP, since
+ * a queue that counts octets would always find room for it between longer ones.
+ */
+export function flood(port: number, packetsPerSecond: number): () => Promise<void> {
+  const flooder = [process.execPath, "-e", FLOODER, `${port}`, B.v4, `${packetsPerSecond}`];
+  const child = execa("ip", ["netns", "exec", "a", ...flooder], { reject: false });
+  return async () => {
+    child.kill();
+    await child;
+  };
 }
 
 /** Has b count what reaches a port, by code point. */

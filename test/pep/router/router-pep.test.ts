@@ -25,6 +25,8 @@ class Bench {
   readonly sessions: SessionRecord[] = [];
   readonly finals = new Map<number, FlowCounters>();
   inSync = 0;
+  /** So many requests for policy are answered with an error first. */
+  errors = 0;
   server: PdpServer | undefined;
   port = 0;
   pep: RouterPep | undefined;
@@ -50,7 +52,11 @@ class Bench {
     const handlers: PdpHandlers = {
       open: () => ({ accept: true, keepAlive: 30 }),
       opened: () => undefined,
-      request: (peer, req) => Promise.resolve(this.link.request(peer, req)),
+      request: (peer, req) => {
+        if (this.errors-- > 0) return Promise.resolve({ decisions: [], error: { code: 4, subCode: 0 } });
+        return Promise.resolve(this.link.request(peer, req));
+      },
+      answered: (peer) => this.link.answered(peer),
       report: (peer, rpt) => this.link.report(peer, rpt),
       deleted: () => undefined,
       synchronized: () => undefined,
@@ -68,6 +74,7 @@ class Bench {
       local: { interfaces: [], signalling: [], signallingDscp: dscp(24) },
       kernel: this.kernel,
       journal: this.journal,
+      clock: SYSTEM_CLOCK,
       log: SILENT_LOGGER,
       maxInstances: 10_000,
     });
@@ -86,7 +93,7 @@ class Bench {
     );
     const before = this.inSync;
     await this.pep.start(client);
-    await vi.waitFor(() => expect(this.inSync).toBe(before + 1));
+    await vi.waitFor(() => expect(this.inSync).toBe(before + 1), 5000);
   }
 
   async stopRouter(): Promise<void> {
@@ -203,6 +210,19 @@ describe("router and policy server", () => {
     bench.kernel = bench.kernel.reopen();
     await bench.startRouter();
     expect([...bench.finals.keys()]).toEqual([1]);
+  });
+
+  it("takes an error for no policy: nothing is swept, and it asks again", async () => {
+    await bench.link.change({ session, class: "voice", remove: [], install: [installed(1)] });
+    bench.sessions.push(record([installed(1)]));
+    await bench.stopRouter();
+    bench.kernel = bench.kernel.reopen();
+    bench.errors = 1;
+    const applied = bench.kernel.applied.length;
+    await bench.startRouter();
+    expect(bench.errors).toBeLessThan(0);
+    expect(bench.kernel.applied.slice(applied).flat()).toEqual([]);
+    expect(await bench.flows()).toEqual([1]);
   });
 
   it("refuses while no router is there", async () => {
