@@ -9,6 +9,7 @@ import { encodeProvisioning } from "../../cops/pr/decision.js";
 import { splitPrid } from "../../cops/pr/oid.js";
 import { pib } from "../../cops/pr/pib/index.js";
 import { decodeRow } from "../../cops/pr/prc.js";
+import { decisionName } from "../../cops/sip/ladder-name.js";
 import type { Refusal, RefusalReason } from "../../model/decision.js";
 import { DecodeError, SluiceError } from "../../model/errors.js";
 import type { TrafficSpec } from "../../model/flow.js";
@@ -104,8 +105,10 @@ export class RouterLink implements Enforcement {
     const removals: readonly Removal[] = remove.flatMap(({ instance }) => flowRemovals(instance));
     const bindings = this.#bindingsOf(session, name, install);
     try {
-      onExchange?.(session, install.length > 0 ? "DEC Install" : "DEC Remove", "sent", channel.peer.remote);
-      const rpt = await channel.peer.decide(channel.handle, encodeProvisioning({ removals, bindings }), timeout);
+      const decisions = encodeProvisioning({ removals, bindings });
+      const name = decisionName({ clientType: channel.peer.clientType, decisions });
+      onExchange?.(session, name, "sent", channel.peer.remote);
+      const rpt = await channel.peer.decide(channel.handle, decisions, timeout);
       onExchange?.(session, "RPT", "received", channel.peer.remote);
       if (rpt.reportType === "success") return { admitted: true };
       if (remove.length > 0) channel.peer.synchronize();

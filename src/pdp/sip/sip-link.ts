@@ -9,6 +9,7 @@ import type { DecisionBody } from "../../cops/endpoint/pdp-handlers.js";
 import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
 import { type SipEvent, sipEventOf } from "../../cops/sip/codes.js";
 import { encodeDirectives, type SipDirectives, type SipHeader } from "../../cops/sip/directives.js";
+import { requestName } from "../../cops/sip/ladder-name.js";
 import type { Clock, Timer } from "../../model/clock.js";
 import { type Refusal, refusalStatus } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
@@ -116,7 +117,7 @@ export class SipLink {
     const session = this.#bind(peer, req.handle, message);
     const record = session === undefined ? undefined : this.#options.service.get(session);
     if (session === undefined || record === undefined) return this.#answer(req, UNKNOWN);
-    this.#trace(req, peer, session, "received", isEnding(event) ? "REQ noLDP" : "REQ LDP");
+    this.#trace(req, peer, session, "received", requestName(req.context));
     const answer = await this.#operate(record, event, message);
     this.#trace(req, peer, session, "sent", "DEC");
     return this.#answer(req, answer);
@@ -130,7 +131,7 @@ export class SipLink {
       return this.#answer(req, facts.refusal);
     }
     const { id } = facts.value;
-    this.#trace(req, peer, id, "received", "REQ AAA");
+    this.#trace(req, peer, id, "received", requestName(req.context));
     this.#proxies.get(peer.pepId)?.sessions.set(handleKey(req.handle), id);
     const answer = await service.authorise(facts.value);
     if (!answer.admitted) this.#proxies.get(peer.pepId)?.sessions.delete(handleKey(req.handle));
@@ -239,9 +240,6 @@ function grantDirectives(req: ReqMessage, record: SessionRecord): SipDirectives 
     ? { ...record.directives, session: record.id }
     : { addHeaders: [], removeHeaders: [], session: record.id };
 }
-
-const isEnding = (event: SipEvent): event is "bye" | "cancel" | "failure" | "timeout" =>
-  event === "bye" || event === "cancel" || event === "failure" || event === "timeout";
 
 const causeOf = (event: "bye" | "cancel" | "failure" | "timeout", record: SessionRecord): EndCause =>
   record.refusal === undefined ? event : "refused";

@@ -13,9 +13,10 @@ import { REASON } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
 import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
-import { CONFIGURATION_CONTEXT, decodeProvisioning, type ProvisioningDecision } from "../../cops/pr/decision.js";
+import { CONFIGURATION_CONTEXT, decodeProvisioning, type Provisioning } from "../../cops/pr/decision.js";
 import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
 import { PriStore, type PriTransaction, reportOf } from "../../cops/pr/pri-store.js";
+import { decisionName } from "../../cops/sip/ladder-name.js";
 import type {
   DesiredState,
   FlowId,
@@ -150,7 +151,7 @@ export class RouterPep implements PepHandlers {
     try {
       const decision = decodeProvisioning(dec);
       if (decision.kind === "requestState") return this.#fail(GPERR.maxRequestStatesOpen, "one request state only");
-      await this.#provision(decision, scope);
+      await this.#provision(decision, scope, decisionName(dec));
     } catch (error) {
       if (error instanceof PrDecodeError) this.#fail(error.gperr.code, error.message, error.gperr.subCode);
       else if (error instanceof SluiceError) this.#fail(GPERR.unknownError, error.message);
@@ -158,7 +159,7 @@ export class RouterPep implements PepHandlers {
     }
   }
 
-  async #provision(decision: ProvisioningDecision & { kind: "transaction" }, scope: "complete" | "incremental") {
+  async #provision(decision: Provisioning, scope: "complete" | "incremental", name: string): Promise<void> {
     const prepared = this.#store.prepare(decision);
     if (!prepared.ok) {
       this.#options.log.warn("router.decision-refused", { errors: prepared.errors.map(({ text }) => text) });
@@ -169,25 +170,23 @@ export class RouterPep implements PepHandlers {
     const next = this.#next(transaction, scope);
     if (typeof next === "string") return this.#fail(GPERR.unknownError, next);
     const trace = scope === "complete" ? undefined : this.#traced(next, transaction);
-    trace?.("received");
+    trace?.(name, "received");
     const finals = scope === "complete" ? await this.#applyWhole(next) : await this.#applyTouched(next, transaction);
     this.#store.commit(transaction);
     this.#desired = next;
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
     this.#account(scope === "complete" ? this.#unclaimed(next) : finals);
     this.#report("success", encodeReport(reportOf(transaction.warnings)));
-    trace?.("sent");
+    trace?.("RPT", "sent");
   }
 
-  /** Names the decision by what it does, once for each session that it is about. */
-  #traced(next: DesiredState, { after, changes }: PriTransaction): (action: "sent" | "received") => void {
+  /** Tells of a message once for each session that it is about. */
+  #traced(next: DesiredState, { after, changes }: PriTransaction) {
     const touched = [...touchedFlows(after, changes)];
     const sessions = new Set(touched.map((id) => (next.flows.get(id) ?? this.#desired.flows.get(id))?.session));
-    const decision = touched.some((id) => next.flows.has(id)) ? "DEC Install" : "DEC Remove";
-    return (action) => {
+    return (message: string, action: "sent" | "received"): void => {
       for (const session of sessions) {
-        if (session === undefined) continue;
-        this.#options.onExchange?.(session, action === "received" ? decision : "RPT", action);
+        if (session !== undefined) this.#options.onExchange?.(session, message, action);
       }
     };
   }

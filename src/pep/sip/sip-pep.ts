@@ -11,10 +11,11 @@
  *  ending ──no answer──▶ ending, asked again after a while, and after the next synchronisation
  * ```
  */
-import { COMMAND, R_TYPE, REASON } from "../../cops/codec/codes.js";
+import { COMMAND, REASON } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
 import { aaaContext, dialogHandle, ldpContext, type SipEvent } from "../../cops/sip/codes.js";
+import { requestName } from "../../cops/sip/ladder-name.js";
 import type { Clock } from "../../model/clock.js";
 import type { RefusalReason } from "../../model/decision.js";
 import { SluiceError } from "../../model/errors.js";
@@ -228,11 +229,10 @@ export class SipPep implements ProxyPolicy, PepHandlers {
 
   async #ask(session: SessionId, handle: number, event: SipEvent, message: Buffer, why?: "restate"): Promise<Ruling> {
     const context = event === "invite" ? aaaContext() : ldpContext(event);
-    const name = context.rType === R_TYPE.admission ? "REQ AAA" : isEnd(event) ? "REQ noLDP" : "REQ LDP";
     const { onExchange, log } = this.#options;
     if (this.#client === undefined) return { granted: undefined, text: "not started" };
     try {
-      if (why === undefined) onExchange?.(session, name, "sent");
+      if (why === undefined) onExchange?.(session, requestName(context), "sent");
       const dec = await this.#client.request({
         handle: dialogHandle(handle),
         context,
@@ -274,6 +274,3 @@ function isNews(dialog: PepDialog, response: SipResponse): boolean {
   if (dialog.last.event === "invite") return true;
   return response.body.length > 0 && bodyOf(response) !== dialog.answer;
 }
-
-const isEnd = (event: SipEvent): boolean =>
-  event === "bye" || event === "cancel" || event === "failure" || event === "timeout";

@@ -97,10 +97,10 @@ const [port, address, perSecond] = process.argv.slice(1);
 const socket = require("node:dgram").createSocket("udp4");
 const start = performance.now();
 let sent = 0;
-socket.connect(Number(port), address, () => setInterval(() => {
+setInterval(() => {
   const due = ((performance.now() - start) * perSecond) / 1000;
-  for (; sent < due; sent += 1) socket.send("", () => {});
-}, 4));
+  for (; sent < due; sent += 1) socket.send("", Number(port), address);
+}, 4);
 `;
 
 /**
