@@ -84,8 +84,8 @@ const ruleKeys = () =>
 const clearinghouseKeys = (context: PathContext) =>
   z.strictObject({
     url: httpUrl().describe("Where OSP requests are sent."),
-    timeout: time().default(millis(2000)).describe("Longest time to wait for an answer."),
-    retries: count(0, 10).default(2).describe("How often a request is sent again when nobody answers."),
+    timeout: time().default(millis(700)).describe("Longest time to wait for an answer, each time it is asked."),
+    retries: count(0, 10).default(1).describe("How often a request is sent again when nobody answers."),
     certificates: z
       .array(pathValue(context))
       .min(1)
@@ -122,7 +122,7 @@ export const pdpSchema = (context: PathContext) =>
       .default("none")
       .describe("The clearinghouse that authorises between domains; with `none` this server does it itself."),
     routerTimeout: time()
-      .default(millis(2000))
+      .default(millis(1500))
       .describe("Longest time the router may take to report a decision installed."),
   });
 

@@ -11,9 +11,9 @@ const timerKeys = () =>
       t1: time().default(millis(500)).describe("RFC 3261 T1: estimate of the round-trip time."),
       t2: time().default(millis(4000)).describe("RFC 3261 T2: longest interval between retransmissions."),
       t4: time().default(millis(5000)).describe("RFC 3261 T4: longest time a message stays in the network."),
-      c: time().default(millis(180_000)).describe("RFC 3261 timer C: longest time an INVITE may ring."),
+      c: time().default(millis(185_000)).describe("RFC 3261 timer C: longest time an INVITE may ring."),
     })
-    .default({ t1: millis(500), t2: millis(4000), t4: millis(5000), c: millis(180_000) });
+    .default({ t1: millis(500), t2: millis(4000), t4: millis(5000), c: millis(185_000) });
 
 const sipKeys = () =>
   z.strictObject({

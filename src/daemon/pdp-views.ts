@@ -1,8 +1,8 @@
 /** What a policy server shows: from the session service, the ledger and the store. */
 import type { PdpConfig } from "../config/pdp.js";
 import type { ExplainView, PeerView, PolicyView, PoolView, SessionView, UsageView } from "../control/views.js";
+import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import type { PdpPeer } from "../cops/endpoint/pdp-peer.js";
-import type { Clock } from "../model/clock.js";
 import { describeFlow } from "../model/flow.js";
 import { dscpOf } from "../model/phb.js";
 import { parseSessionId } from "../model/session.js";
@@ -24,20 +24,19 @@ export interface PdpParts {
   readonly ledger: AdmissionLedger;
   readonly sip: SipLink;
   readonly router: RouterLink;
-  readonly clock: Clock;
 }
 
 /** How many sessions of the past are shown. */
 const RECENT = 100;
 
 export function pdpViews(parts: PdpParts) {
-  const { store, sip, router, clock } = parts;
+  const { store, sip, router } = parts;
   return {
     show: {
       sessions: () => store.recent(RECENT).map(sessionView),
       policies: () => policies(parts),
       pools: () => pools(parts),
-      peers: () => [...sip.peers(), ...(router.peer === undefined ? [] : [router.peer])].map(peerView(clock)),
+      peers: () => [...sip.peers(), ...(router.peer === undefined ? [] : [router.peer])].map(peerView),
       usage: () =>
         store
           .recent(RECENT)
@@ -83,15 +82,13 @@ const pools = ({ config, ledger }: PdpParts): readonly PoolView[] =>
     return { name, id, rate, used, free: bitsPerSecond(Math.max(0, rate - used)), sessions };
   });
 
-const peerView =
-  (clock: Clock) =>
-  ({ pepId, remote, clientType }: PdpPeer): PeerView => ({
-    name: pepId,
-    address: remote,
-    protocol: clientType === 2 ? "COPS-PR" : "COPS",
-    state: "open",
-    since: clock.now(),
-  });
+const peerView = ({ pepId, remote, clientType, since }: PdpPeer): PeerView => ({
+  name: pepId,
+  address: remote,
+  protocol: clientType === CLIENT_TYPE_DIFFSERV ? "COPS-PR" : "COPS",
+  state: "open",
+  since,
+});
 
 const usageView =
   (reporter: string) =>

@@ -9,6 +9,7 @@ import { formatEndpoint, parsePrefix } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
 import type { SessionSide } from "../model/session.js";
+import { seconds } from "../model/units.js";
 import { OspClient } from "../osp/client.js";
 import { loadTrust } from "../osp/token/signer.js";
 import type { Authority, Grant } from "../pdp/authority.js";
@@ -28,12 +29,16 @@ import { UsageSender } from "../pdp/usage-sender.js";
 import { pdpViews } from "./pdp-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
+/** What may wait for a router: its complete policy is one message of some 1.5 kB for each session. */
+const MAX_POLICY = 128 * 1024 * 1024;
+
 export const runPdp = (config: PdpConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
 
 async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const { config, log, clock, cleanup, events, statePath } = context;
   const store = new SessionStore(statePath("pdp.db"));
   cleanup.add(() => store.close());
+  keepPruned(store, context);
   const { authority, usage } = openAuthority(context, store);
   const ledger = new AdmissionLedger(config.pools);
   const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
@@ -82,7 +87,7 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
       ...config.cops.listen,
       clock,
       log,
-      limits: { ...DEFAULT_COPS_LIMITS, maxMessage: config.cops.maxMessage },
+      limits: { ...DEFAULT_COPS_LIMITS, maxMessage: config.cops.maxMessage, maxPending: MAX_POLICY },
       clientTypes: [config.cops.sipClientType, CLIENT_TYPE_DIFFSERV],
     },
     policyServer({ sip, router, routerName: config.access.router, keepAlive: config.cops.keepAlive / 1000, log }),
@@ -90,12 +95,23 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   await server.listen();
   cleanup.add(() => server.close());
   usage?.start();
-  const views = pdpViews({ config, service, store, ledger, sip, router, clock });
+  const views = pdpViews({ config, service, store, ledger, sip, router });
   await openControl(context, {
     show: views.show,
     explain: views.explain,
     problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
   });
+}
+
+/** Closed and refused sessions are explained for so long. */
+const RETENTION = seconds(90 * 86_400);
+const PRUNE_EVERY = seconds(6 * 3600);
+
+function keepPruned(store: SessionStore, context: RoleContext<PdpConfig>): void {
+  const { clock, cleanup } = context;
+  store.prune(clock.now() - RETENTION);
+  const timer = clock.after(PRUNE_EVERY, () => keepPruned(store, context));
+  cleanup.add(() => timer.cancel());
 }
 
 interface AuthorityParts {

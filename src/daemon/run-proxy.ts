@@ -3,7 +3,6 @@ import type { ProxyConfig } from "../config/proxy.js";
 import type { PeerView, SessionView } from "../control/views.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
-import { formatEndpoint } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { millis } from "../model/units.js";
 import { DialogStore, type PepDialog } from "../pep/sip/dialog-store.js";
@@ -71,8 +70,8 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
   pep.start(connected);
   await openControl(context, {
     show: {
-      sessions: () => pep.dialogs().map(sessionView(clock.now())),
-      peers: () => [peerView(connected, clock.now())],
+      sessions: () => pep.dialogs().map(sessionView),
+      peers: () => [peerView(connected)],
     },
     problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
   });
@@ -95,22 +94,20 @@ function routingTable({ sip }: ProxyConfig): RoutingTable {
   return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes) };
 }
 
-const sessionView =
-  (now: SessionView["since"]) =>
-  ({ context, phase, answered }: PepDialog): SessionView => ({
-    session: context.session,
-    callId: context.callId,
-    caller: context.caller,
-    callee: context.callee,
-    side: context.side,
-    state: answered ? phase : `${phase}, not answered`,
-    since: now,
-  });
+const sessionView = ({ context, phase, answered, since }: PepDialog): SessionView => ({
+  session: context.session,
+  callId: context.callId,
+  caller: context.caller,
+  callee: context.callee,
+  side: context.side,
+  state: answered ? phase : `${phase}, not answered`,
+  since,
+});
 
-const peerView = (client: PepClient, now: PeerView["since"]): PeerView => ({
+const peerView = (client: PepClient): PeerView => ({
   name: "policy server",
-  address: client.ends?.remote ?? formatEndpoint("0.0.0.0", 0),
+  address: client.ends?.remote ?? "",
   protocol: "COPS",
   state: client.state,
-  since: now,
+  since: client.since,
 });

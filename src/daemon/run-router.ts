@@ -15,6 +15,11 @@ import { UsageJournal } from "../pep/router/usage-journal.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 const RECONNECT = { min: millis(100), max: millis(2000) };
+/**
+ * The complete policy is one decision, some 1.5 kB for each session: room for ten thousand sessions, four times over.
+ * Only our own policy server can make us hold so much, and only as much as it really sends.
+ */
+const COPS_LIMITS = { ...DEFAULT_COPS_LIMITS, maxMessage: 64 * 1024 * 1024 };
 /** A call takes some two dozen rows: room for ten thousand. */
 const MAX_INSTANCES = 250_000;
 
@@ -28,7 +33,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   cleanup.add(() => journal.close());
   let client: PepClient | undefined;
   const pep = new RouterPep({
-    identity: { name: config.name, maxMessage: DEFAULT_COPS_LIMITS.maxMessage },
+    identity: { name: config.name, maxMessage: COPS_LIMITS.maxMessage },
     local: localState(config),
     kernel,
     journal,
@@ -48,7 +53,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       clientType: CLIENT_TYPE_DIFFSERV,
       clock,
       log,
-      limits: DEFAULT_COPS_LIMITS,
+      limits: COPS_LIMITS,
       requestTimeout: millis(10_000),
       reconnect: RECONNECT,
     },
@@ -62,7 +67,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       policies: () => policies(pep, kernel),
       pools: () => pools(pep),
       kernel: () => kernelView(kernel),
-      peers: () => [peerView(connected, clock.now())],
+      peers: () => [peerView(connected)],
     },
     problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
   });
@@ -123,10 +128,10 @@ async function kernelView(kernel: KernelPort): Promise<KernelView> {
   };
 }
 
-const peerView = (client: PepClient, now: PeerView["since"]): PeerView => ({
+const peerView = (client: PepClient): PeerView => ({
   name: "policy server",
   address: client.ends?.remote ?? "",
   protocol: "COPS-PR",
   state: client.state,
-  since: now,
+  since: client.since,
 });

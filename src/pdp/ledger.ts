@@ -46,6 +46,10 @@ export class AdmissionLedger {
     for (const { name, rate } of pools) this.#pools.set(name, { rate, held: new Map(), used: { up: 0, down: 0 } });
   }
 
+  has(pool: string): boolean {
+    return this.#pools.has(pool);
+  }
+
   /** Whether `reserve` would succeed now. Takes nothing. */
   fits(session: SessionId, needs: readonly PoolNeed[]): LedgerAnswer {
     for (const need of needs) {

@@ -62,7 +62,10 @@ export class SessionService implements EnforcementEvents {
     this.#options = options;
     this.#table = new SessionTable(options.store);
     for (const record of this.#table.values()) {
-      options.ledger.restore(record.id, record.needs);
+      // A pool that the configuration no longer has cannot be drawn on, nor given back to.
+      const needs = record.needs.filter(({ pool }) => options.ledger.has(pool));
+      options.ledger.restore(record.id, needs);
+      if (needs.length < record.needs.length) options.log.warn("pdp.pool-gone", { session: record.id });
       if (record.state === "releasing") this.#waiting.add(record.id);
     }
   }

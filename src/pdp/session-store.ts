@@ -63,6 +63,11 @@ export class SessionStore {
     return rows.map(({ record }) => JSON.parse(record) as SessionRecord);
   }
 
+  /** Forgets sessions that hold nothing and began before `time` (epoch ms). */
+  prune(time: number): void {
+    this.database.prepare("DELETE FROM session WHERE holds = 0 AND created < ?").run(time);
+  }
+
   recent(limit: number): readonly SessionRecord[] {
     const rows = this.database.prepare("SELECT record FROM session ORDER BY created DESC LIMIT ?").all(limit) as Row[];
     return rows.map(({ record }) => JSON.parse(record) as SessionRecord);

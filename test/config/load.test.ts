@@ -118,8 +118,8 @@ describe("good files", () => {
     const file = write("c.yaml", `${PDP}clearinghouse: { ${keys} }\n`);
     expect(loadConfig(file, "pdp", { needFiles: false }).clearinghouse).toEqual({
       url: "http://10.4.0.7:5045/osp",
-      timeout: 2000,
-      retries: 2,
+      timeout: 700,
+      retries: 1,
       certificates: [join(directory, "ch.crt")],
       customerId: "1000",
     });

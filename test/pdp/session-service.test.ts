@@ -74,7 +74,7 @@ function world(poolRate = kilobitsPerSecond(200)) {
   const router = new MemoryRouter();
   const settled: SessionRecord[] = [];
   const ledger = new AdmissionLedger([{ name: "voice", rate: poolRate }]);
-  const start = () => {
+  const start = (pools = ledger) => {
     const store = new SessionStore(join(directory, "pdp.db"));
     const service = new SessionService({
       rules: new RuleBook(
@@ -82,7 +82,7 @@ function world(poolRate = kilobitsPerSecond(200)) {
         "bestEffort",
       ),
       classes: new Map([["voice", { name: "voice", pool: "voice" }]]),
-      ledger,
+      ledger: pools,
       authority: new LocalAuthority(() => store.nextNumber("transaction")),
       enforcement: router,
       store,
@@ -234,6 +234,26 @@ describe("session service", () => {
     expect(first.router.changes).toHaveLength(1);
     await service.release(call(1).id, "bye");
     expect(first.settled).toHaveLength(1);
+  });
+
+  it("starts although a pool that a session holds is no longer configured", async () => {
+    const first = world();
+    await first.service.authorise(call(1));
+    await first.service.reserve(call(1).id, answer(1));
+    first.store.close();
+    const { store, service } = first.start(new AdmissionLedger([{ name: "other", rate: kilobitsPerSecond(1) }]));
+    expect(service.live().map(({ id }) => id)).toEqual([call(1).id]);
+    await service.release(call(1).id, "bye");
+    expect(first.settled).toHaveLength(1);
+    store.close();
+  });
+
+  it("forgets old sessions that hold nothing", async () => {
+    const { service, store } = world();
+    for (const n of [1, 2]) await service.authorise(call(n));
+    await service.release(call(1).id, "failure");
+    store.prune(Date.now() + 1000);
+    expect([service.get(call(1).id), service.get(call(2).id)?.state]).toEqual([undefined, "authorised"]);
   });
 
   it("leaks no pool, no flow and no usage over any sequence of events", async () => {

@@ -1,7 +1,7 @@
 /** One client-type of one PEP, as the PDP's role sees it. */
 import type { Clock, Timer } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
-import type { Millis } from "../../model/units.js";
+import type { Millis, Timestamp } from "../../model/units.js";
 import { COPS_ERROR } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import { type CopsDecision, type CopsMessage, handleKey, type RptMessage } from "../codec/message.js";
@@ -33,6 +33,8 @@ export class PdpPeer {
   /** `address:port` of the PEP, and of our end. */
   readonly remote: string;
   readonly local: string;
+  /** When it connected. */
+  readonly since: Timestamp;
   readonly #options: PdpPeerOptions;
   /** Decisions whose reports have not come, oldest first, for each handle. */
   readonly #awaited = new Map<string, Slot[]>();
@@ -47,6 +49,7 @@ export class PdpPeer {
     this.clientType = options.clientType;
     this.remote = options.ends.remote;
     this.local = options.ends.local;
+    this.since = options.clock.now();
   }
 
   /**

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Clock } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
-import type { Millis } from "../../model/units.js";
+import type { Millis, Timestamp } from "../../model/units.js";
 import type { ReportType } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import type { CopsContext, CopsMessage, DecMessage, LpdpDecision, PdpAddress } from "../codec/message.js";
@@ -73,6 +73,7 @@ export class PepClient {
   readonly #unreadable: RareWarning;
   readonly #events = new StepQueue<PepEvent>((event) => this.#run(event));
   #state = PEP_INITIAL;
+  #since: Timestamp;
   #connecting: Socket | undefined;
   #socket: MessageSocket | undefined;
   /** Resolves when the connection that was ended last is gone. */
@@ -80,6 +81,7 @@ export class PepClient {
 
   constructor(options: PepClientOptions, handlers: PepHandlers) {
     this.#options = options;
+    this.#since = options.clock.now();
     this.#handlers = handlers;
     this.#unreadable = new RareWarning("cops.unreadable", options.clock, options.log);
     this.#timers = new TimerSet(options.clock, (timer) => this.#step({ type: "timer", timer }));
@@ -95,6 +97,11 @@ export class PepClient {
 
   get state(): PepPhase {
     return this.#state.phase;
+  }
+
+  /** Since when it is in that state. */
+  get since(): Timestamp {
+    return this.#since;
   }
 
   get ends(): ConnectionEnds | undefined {
@@ -157,6 +164,7 @@ export class PepClient {
       retryMax: reconnect.max,
     };
     const { state, actions } = pepStep(rules, this.#state, event);
+    if (state.phase !== this.#state.phase) this.#since = this.#options.clock.now();
     this.#state = state;
     for (const action of actions) this.#act(action);
   }

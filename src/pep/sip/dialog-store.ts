@@ -1,6 +1,7 @@
 /** Dialogs that a policy server knows of, durable: a restarted proxy must be able to let them go. */
 import type { SipEvent } from "../../cops/sip/codes.js";
 import type { SessionId } from "../../model/session.js";
+import type { Timestamp } from "../../model/units.js";
 import type { DialogContext } from "../../sip/proxy/policy.js";
 import { type Database, type Migration, openDatabase } from "../../store/database.js";
 
@@ -17,6 +18,8 @@ export interface PepDialog {
   /** `unpoliced`: let through without a decision; the policy server does not know it. */
   readonly phase: "policed" | "unpoliced" | "ending";
   readonly answered: boolean;
+  /** When the INVITE came. */
+  readonly since: Timestamp;
   /** What the policy server was last asked, and agreed to: said again when it asks to synchronise. */
   readonly last: Notice;
   /** In phase `ending`: what ended it; none if the set-up was cut off by our own stop. */

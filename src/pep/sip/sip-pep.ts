@@ -80,6 +80,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
       context,
       handle,
       answered: false,
+      since: this.#options.clock.now(),
       last: noticeOf("invite", request),
       answer: undefined,
     };

@@ -39,6 +39,9 @@ const SIDES: readonly Side[] = [
 
 /** Interfaces of the router: `to-a`, `to-b`. Neighbours are static, so that no packet waits for an answer. */
 export async function buildPath(): Promise<void> {
+  await run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
+  // The router's own solicitations of routers and of its own addresses would be counted with signalling, at any time.
+  await run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/dad_transmits");
   for (const { namespace, hostMac, routerMac, host, router } of SIDES) {
     const device = `to-${namespace}`;
     const lines: readonly string[] = [
@@ -60,7 +63,6 @@ export async function buildPath(): Promise<void> {
     ];
     for (const line of lines) await run("ip", ...line.split(" "));
   }
-  await run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
 }
 
 export interface Burst {

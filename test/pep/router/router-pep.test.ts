@@ -85,7 +85,7 @@ class Bench {
         clientType: 2,
         clock: SYSTEM_CLOCK,
         log: SILENT_LOGGER,
-        limits: DEFAULT_COPS_LIMITS,
+        limits: { ...DEFAULT_COPS_LIMITS, maxMessage: 64 * 1024 * 1024 },
         requestTimeout: millis(2000),
         reconnect: { min: millis(10), max: millis(50) },
       },
@@ -223,6 +223,14 @@ describe("router and policy server", () => {
     expect(bench.errors).toBeLessThan(0);
     expect(bench.kernel.applied.slice(applied).flat()).toEqual([]);
     expect(await bench.flows()).toEqual([1]);
+  });
+
+  it("takes the complete policy of a large site in one decision", async () => {
+    const flows = Array.from({ length: 1200 }, (_, index) => installed(index + 1));
+    bench.sessions.push(record(flows));
+    await bench.stopRouter();
+    await bench.startRouter();
+    expect(await bench.flows()).toHaveLength(1200);
   });
 
   it("refuses while no router is there", async () => {

@@ -1,6 +1,6 @@
 /**
  * Our own classes, under the enterprise number kept for documentation (RFC 5612), until one is
- * assigned. A PEP that understands them says so in frwkPrcSupport; to others they are not sent.
+ * assigned. A PEP that understands them says so in frwkPrcSupport.
  */
 import { parseSessionId, type SessionId } from "../../../model/session.js";
 import { CPERR } from "../errors.js";
