@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** unit: no privileges. kernel: root, own network namespaces. lab: whole roles in a namespace lab. */
+/**
+ * unit: no privileges. kernel: root, own network namespaces. lab: whole roles in a namespace lab. One after the other, so that
+ * what measures packets does not share the machine with what burns it.
+ */
 export default defineConfig({
   test: {
     reporters: ["default"],
@@ -12,6 +15,7 @@ export default defineConfig({
           exclude: ["test/kernel/real/**", "test/lab/**"],
           setupFiles: ["test/setup.ts"],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -25,6 +29,7 @@ export default defineConfig({
           hookTimeout: 180_000,
           fileParallelism: true,
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
