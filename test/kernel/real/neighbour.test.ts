@@ -168,7 +168,8 @@ inOwnNamespace(import.meta.url, () => {
     it("lets nft print whose element it is", async () => {
       await reconcile(kernel, wanted);
       const listing = await run("nft", "list", "map", "inet", TABLE, "in4");
-      expect(listing).toContain(
+      // A machine without /etc/protocols has no name for 17.
+      expect(listing.replace("{ 17 .", "{ udp .")).toContain(
         "udp . 192.0.2.10 . 10001 . 198.51.100.20 . 20001 limit rate 10000 bytes/second burst 1500 bytes " +
           'counter packets 0 bytes 0 comment "sluice:0123456789abcdef:1" : 0xae000001',
       );
