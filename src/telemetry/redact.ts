@@ -109,13 +109,18 @@ function visitList(items: readonly unknown[], state: Visit): unknown[] {
 
 function visitEntries(entries: readonly (readonly [unknown, unknown])[], state: Visit): Record<string, unknown> {
   const pairs = entries.slice(0, ITEMS_MAX).map(([key, item]): [string, unknown] => {
-    const name = cleanText(String(key));
+    const name = cleanText(nameOf(key));
     const secrecy = item === undefined || item === null ? "open" : secrecyOf(name, state.extra);
     const isHidden = secrecy === "secret" || (secrecy === "secretUnlessStructure" && !isStructure(item));
     return [name, isHidden ? REDACTED : visit(item, state)];
   });
   if (entries.length > ITEMS_MAX) pairs.push(["…", `${entries.length - ITEMS_MAX} more`]);
   return Object.fromEntries(pairs);
+}
+
+/** Keys of a Map may be anything; an object's own toString is not to be trusted with a log line. */
+function nameOf(key: unknown): string {
+  return typeof key === "object" || typeof key === "function" ? `[${key === null ? "null" : typeof key}]` : String(key);
 }
 
 const isStructure = (item: unknown): boolean =>

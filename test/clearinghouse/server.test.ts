@@ -11,7 +11,8 @@ import type { AuthorisationResponse } from "../../src/osp/codec/messages.js";
 import { loadSigner, type TokenSigner } from "../../src/osp/token/signer.js";
 import { signToken, verifyToken } from "../../src/osp/token/token.js";
 import { TRAFFIC } from "../osp/codec/golden.js";
-import { CALL_ID, FakeClock, type KeyFiles, makeKey, NOW, SESSION, txid } from "../osp/support.js";
+import { CALL_ID, type KeyFiles, makeKey, NOW, SESSION, txid } from "../osp/support.js";
+import { FakeClock } from "../support/fake-clock.js";
 import { ask, authorise, http, message, RULES, type Running, report, start, statuses } from "./support.js";
 
 let files: KeyFiles;

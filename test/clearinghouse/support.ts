@@ -1,4 +1,5 @@
 /** A clearinghouse on loopback with two policy servers, pol1 (a.example) and pol2 (b.example). */
+
 import { request } from "node:http";
 import { expect } from "vitest";
 import type { ClearinghouseRules } from "../../src/clearinghouse/rules.js";
@@ -15,7 +16,8 @@ import type {
 } from "../../src/osp/codec/messages.js";
 import type { TokenSigner } from "../../src/osp/token/signer.js";
 import { TRAFFIC } from "../osp/codec/golden.js";
-import { CALL_ID, FakeClock, NOW, SESSION, txid } from "../osp/support.js";
+import { CALL_ID, NOW, SESSION, txid } from "../osp/support.js";
+import { FakeClock } from "../support/fake-clock.js";
 
 export const RULES: ClearinghouseRules = {
   peers: [
@@ -44,7 +46,7 @@ export interface Running {
 
 export async function start(signer: TokenSigner, options: Partial<ClearinghouseOptions> = {}): Promise<Running> {
   const store = options.store ?? openClearinghouseStore(":memory:");
-  const clock = (options.clock as FakeClock | undefined) ?? new FakeClock();
+  const clock = (options.clock as FakeClock | undefined) ?? new FakeClock(NOW);
   const listen = { address: "127.0.0.1", port: 0 };
   const server = new ClearinghouseServer({
     listen,

@@ -6,7 +6,7 @@ import { addressFromBytes } from "../../src/model/ip.js";
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const data = fc.uint8Array({ maxLength: 40 }).map((octets) => Buffer.from(octets));
-const handle = fc.uint8Array({ minLength: 1, maxLength: 9 }).map((octets) => Buffer.from(octets));
+export const handle = fc.uint8Array({ minLength: 1, maxLength: 9 }).map((octets) => Buffer.from(octets));
 const codes = fc.record({ code: u16, subCode: u16 });
 const context = fc.record({ rType: u16, mType: u16 });
 const address = fc

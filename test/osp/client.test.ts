@@ -8,7 +8,8 @@ import { millis } from "../../src/model/units.js";
 import { OspClient, type OspClientOptions } from "../../src/osp/client.js";
 import { decodeMessage, encodeMessage } from "../../src/osp/codec/message.js";
 import type { EncodableComponent } from "../../src/osp/codec/messages.js";
-import { CALL_ID, FakeClock, NOW, SESSION, txid } from "./support.js";
+import { FakeClock } from "../support/fake-clock.js";
+import { CALL_ID, NOW, SESSION, txid } from "./support.js";
 
 const ASK = {
   callId: CALL_ID,
@@ -126,7 +127,7 @@ describe("authorise", () => {
   });
 
   it("waits no longer than its timeout", async () => {
-    const clock = new FakeClock();
+    const clock = new FakeClock(NOW);
     const arrived = new Promise<void>((resolve) => void serve(() => resolve()).then(ask));
     let outcome: Promise<unknown> | undefined;
     function ask(): void {

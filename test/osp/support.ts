@@ -3,7 +3,6 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import type { Clock } from "../../src/model/clock.js";
 import type { SessionId } from "../../src/model/session.js";
 import type { Timestamp } from "../../src/model/units.js";
 import { parseTimestamp } from "../../src/osp/codec/fields.js";
@@ -43,35 +42,3 @@ export const CALL_ID = Buffer.from("a1@192.0.2.1");
 export const SESSION = "0123456789abcdef" as SessionId;
 export const NOW = at("2026-01-02T03:04:05Z");
 export const txid = (text: string): TransactionId => text as TransactionId;
-
-/** A clock that stands still until it is told to move. */
-export class FakeClock implements Clock {
-  time: number;
-  readonly #timers = new Set<{ due: number; callback: () => void }>();
-
-  constructor(time: number = NOW) {
-    this.time = time;
-  }
-
-  now(): Timestamp {
-    return this.time as Timestamp;
-  }
-
-  after(delay: number, callback: () => void): { cancel(): void } {
-    const timer = { due: this.time + delay, callback };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  }
-
-  advance(by: number): void {
-    this.time += by;
-    for (const timer of [...this.#timers].filter(({ due }) => due <= this.time)) {
-      this.#timers.delete(timer);
-      timer.callback();
-    }
-  }
-
-  get pending(): number {
-    return this.#timers.size;
-  }
-}

@@ -1,8 +1,7 @@
 /** A proxy without sockets or time: scripted agents on both sides of it. */
-import type { Clock } from "../../src/model/clock.js";
+
 import type { MessageEvent } from "../../src/model/event.js";
 import { SILENT_LOGGER } from "../../src/model/log.js";
-import type { Timestamp } from "../../src/model/units.js";
 import { responseTo } from "../../src/sip/message/build.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../src/sip/message/message.js";
 import { parseMessage } from "../../src/sip/message/parse.js";
@@ -10,45 +9,7 @@ import { ProxyCore } from "../../src/sip/proxy/core.js";
 import type { ProxyOptions } from "../../src/sip/proxy/options.js";
 import { OPEN_POLICY, type ProxyPolicy } from "../../src/sip/proxy/policy.js";
 import type { DatagramHandler, SipTransport, SocketAddress } from "../../src/sip/transport/transport.js";
-
-export class FakeClock implements Clock {
-  private time = 1_000_000;
-  private order = 0;
-  private readonly timers = new Map<number, { at: number; callback: () => void }>();
-
-  now(): Timestamp {
-    return this.time as Timestamp;
-  }
-
-  after(delay: number, callback: () => void) {
-    const id = this.order++;
-    this.timers.set(id, { at: this.time + delay, callback });
-    return { cancel: () => void this.timers.delete(id) };
-  }
-
-  get pending(): number {
-    return this.timers.size;
-  }
-
-  /** Lets time pass, and promises settle after each timer. */
-  async advance(ms: number): Promise<void> {
-    const end = this.time + ms;
-    await settle();
-    for (;;) {
-      const next = [...this.timers].filter(([, t]) => t.at <= end).sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
-      if (next === undefined) break;
-      this.timers.delete(next[0]);
-      this.time = next[1].at;
-      next[1].callback();
-      await settle();
-    }
-    this.time = end;
-  }
-}
-
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
+import { FakeClock, settle } from "../support/fake-clock.js";
 
 export interface Sent {
   readonly message: SipMessage;

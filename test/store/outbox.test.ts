@@ -7,8 +7,8 @@ import { SILENT_LOGGER } from "../../src/model/log.js";
 import { millis, seconds } from "../../src/model/units.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { type Delivery, OUTBOX_MIGRATION, Outbox, type OutboxOptions } from "../../src/store/outbox.js";
+import { FakeClock, settle } from "../support/fake-clock.js";
 import { compileSource } from "./compile.js";
-import { FakeClock, settle } from "./fake-clock.js";
 
 let directory = "";
 let database: Database;
@@ -45,10 +45,10 @@ describe("Outbox", () => {
     const box = outbox();
     box.start();
     for (const key of ["c", "a", "b"]) box.enqueue(key, bytes(`body ${key}`));
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["body c", "body a", "body b"]);
     expect(box.status()).toEqual({ pending: 0, rejected: 0, oldest: undefined });
-    await clock.advance(1e9);
+    await clock.pass(1e9);
     expect(arrived).toHaveLength(3);
     await box.close();
   });
@@ -58,9 +58,9 @@ describe("Outbox", () => {
     expect(box.enqueue("k", bytes("one"))).toBe(true);
     expect(box.enqueue("k", bytes("two"))).toBe(false);
     box.start();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(box.enqueue("k", bytes("three"))).toBe(false);
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["one"]);
     await box.close();
   });
@@ -74,12 +74,12 @@ describe("Outbox", () => {
     box.start();
     const pauses: number[] = [];
     for (let attempt = 0; attempt < 5; attempt += 1) {
-      await clock.advance(clock.armed[0] ?? Number.NaN);
+      await clock.pass(clock.armed[0] ?? Number.NaN);
       await settle();
       pauses.push(...clock.armed);
     }
     expect(pauses).toEqual([1000, 2000, 4000, 5000, 5000]);
-    await clock.advance(5000);
+    await clock.pass(5000);
     expect(arrived).toEqual([...Array.from({ length: 6 }, () => body.toString("latin1")), "second"]);
     await box.close();
   });
@@ -89,7 +89,7 @@ describe("Outbox", () => {
     answers = ["retry"];
     box.enqueue("1", bytes("x"));
     box.start();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(clock.armed).toEqual([750]);
     await box.close();
   });
@@ -100,7 +100,7 @@ describe("Outbox", () => {
     box.enqueue("1", bytes("bad"));
     box.enqueue("2", bytes("good"));
     box.start();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["bad", "good"]);
     expect(box.status()).toMatchObject({ pending: 0, rejected: 1 });
     await box.close();
@@ -109,16 +109,16 @@ describe("Outbox", () => {
   it("sends nothing of a transaction that was taken back", async () => {
     const box = outbox();
     box.start();
-    await clock.advance(0);
+    await clock.pass(0);
     const transaction = database.transaction(() => {
       box.enqueue("1", bytes("never"));
       throw new Error("undo");
     });
     expect(transaction).toThrow("undo");
-    await clock.advance(1000);
+    await clock.pass(1000);
     expect(arrived).toEqual([]);
     database.transaction(() => box.enqueue("1", bytes("now")))();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["now"]);
     await box.close();
   });
@@ -131,7 +131,7 @@ describe("Outbox", () => {
     const dead = outbox({ deliver });
     dead.enqueue("1", bytes("usage"));
     dead.start();
-    await clock.advance(0);
+    await clock.pass(0);
     // The process is gone: its promise never settles. The next one opens the same file.
     database.close();
     database = openDatabase(join(directory, "x.db"), [OUTBOX_MIGRATION]);
@@ -139,7 +139,7 @@ describe("Outbox", () => {
     const next = outbox();
     expect(next.status().pending).toBe(1);
     next.start();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["usage", "usage"]);
     expect(next.status().pending).toBe(0);
     await next.close();
@@ -173,7 +173,7 @@ describe("Outbox", () => {
     killed.close();
     const box = outbox();
     box.start();
-    await clock.advance(0);
+    await clock.pass(0);
     const hex = arrived.map((body) => bytes(body).toString("hex"));
     expect(hex).toHaveLength(2);
     expect(hex[0]).toBe(sent[1]);
@@ -191,14 +191,14 @@ describe("Outbox", () => {
     answers = ["retry"];
     box.enqueue("1", bytes("x"));
     box.start();
-    await clock.advance(0);
-    await clock.advance(300);
+    await clock.pass(0);
+    await clock.pass(300);
     expect(box.status().oldest).toBe(millis(300));
     box.kick();
-    await clock.advance(0);
+    await clock.pass(0);
     expect(arrived).toEqual(["x", "x"]);
     await box.close();
-    await clock.advance(200_000);
+    await clock.pass(200_000);
     const later = outbox({ keepSettled: seconds(100) });
     later.start();
     expect(database.prepare("SELECT count(*) AS n FROM outbox").get()).toEqual({ n: 0 });

@@ -7,7 +7,7 @@ import { SILENT_LOGGER } from "../../src/model/log.js";
 import { sessionIdOf } from "../../src/model/session.js";
 import { octets } from "../../src/model/units.js";
 import { EventLog, type EventLogOptions } from "../../src/telemetry/event-log.js";
-import { FakeClock } from "../store/fake-clock.js";
+import { FakeClock } from "../support/fake-clock.js";
 
 const ONE = sessionIdOf("one", "t");
 const TWO = sessionIdOf("two", "t");
@@ -49,7 +49,7 @@ describe("EventLog", () => {
     const log = openLog();
     log.record(event(ONE, "INVITE"));
     log.record(event(TWO, "INVITE"));
-    await clock.advance(5);
+    await clock.pass(5);
     log.record(event(ONE, "100"));
     expect(await log.query(ONE)).toEqual([
       { at: 1_000_000, ...event(ONE, "INVITE") },
@@ -61,7 +61,7 @@ describe("EventLog", () => {
   it("survives a kill, also in the middle of a line", async () => {
     const killed = openLog();
     killed.record(event(ONE, "INVITE"));
-    await clock.advance(0);
+    await clock.pass(0);
     const file = join(directory, "state", "events.jsonl");
     appendFileSync(file, `{"at":5,"session":"${ONE}","proto`);
     const next = openLog();
@@ -72,7 +72,7 @@ describe("EventLog", () => {
   it("skips damage: other shapes, no JSON, endless lines, zeros", async () => {
     const log = openLog();
     log.record(event(ONE, "INVITE"));
-    await clock.advance(0);
+    await clock.pass(0);
     const file = join(directory, "state", "events.jsonl");
     appendFileSync(file, `{"session":"${ONE}"}\n"${ONE}"\n${"\0".repeat(700_000)}"${ONE}"\n${"x".repeat(9000)}\n`);
     log.record(event(ONE, "BYE"));
@@ -83,7 +83,7 @@ describe("EventLog", () => {
     const log = openLog({ maxFile: octets(2000), keep: 2 });
     for (let n = 0; n < 100; n += 1) {
       log.record(event(ONE, `m${n}`));
-      await clock.advance(1);
+      await clock.pass(1);
     }
     const state = join(directory, "state");
     expect(readdirSync(state).sort()).toEqual(["events.1.jsonl", "events.2.jsonl", "events.jsonl"]);
@@ -110,16 +110,16 @@ describe("EventLog", () => {
   it("loses events rather than sessions when the disk fails, and recovers", async () => {
     const log = openLog({ maxFile: octets(1) });
     log.record(event(ONE, "a"));
-    await clock.advance(0);
+    await clock.pass(0);
     const state = join(directory, "state");
     rmSync(state, { recursive: true });
     writeFileSync(state, "in the way");
     log.record(event(ONE, "b"));
-    await clock.advance(0);
+    await clock.pass(0);
     rmSync(state);
     const again = openLog();
     log.record(event(ONE, "c"));
-    await clock.advance(0);
+    await clock.pass(0);
     expect(await messages(again)).toEqual(["c"]);
   });
 

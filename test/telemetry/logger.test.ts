@@ -4,7 +4,7 @@ import { SystemError } from "../../src/model/errors.js";
 import { seconds } from "../../src/model/units.js";
 import { createLimitedWarn } from "../../src/telemetry/limited.js";
 import { createLogger, detectLogFormat, type LoggerOptions } from "../../src/telemetry/logger.js";
-import { FakeClock } from "../store/fake-clock.js";
+import { FakeClock } from "../support/fake-clock.js";
 
 function capture(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];
@@ -94,6 +94,7 @@ describe("createLogger", () => {
         const line = lines.at(-1) ?? "";
         return line.endsWith("\n") && line.indexOf("\n") === line.length - 1 && JSON.parse(line) !== undefined;
       }),
+      { examples: [[new Map([[{ toString: "not callable" }, 1]])]] },
     );
   });
 });
@@ -107,7 +108,7 @@ describe("createLimitedWarn", () => {
     warn("cops.bad", "10.0.0.2");
     warn("sip.bad", "10.0.0.1");
     expect(lines).toHaveLength(3);
-    await clock.advance(10_000);
+    await clock.pass(10_000);
     warn("cops.bad", "10.0.0.1");
     expect(last()).toMatchObject({ source: "10.0.0.1", suppressed: 4 });
   });

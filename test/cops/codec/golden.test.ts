@@ -5,8 +5,8 @@ import { decodeMessage } from "../../../src/cops/codec/decode.js";
 import { encodeMessage } from "../../../src/cops/codec/encode.js";
 import { CopsDecodeError } from "../../../src/cops/codec/errors.js";
 import { OBJECTS } from "../../../src/cops/codec/object-table.js";
+import { anyMessage } from "../arbitraries.js";
 import { GOLDEN, octetsOf } from "../golden.js";
-import { anyMessage } from "../messages.js";
 import { TROUBLE, tsharkFields } from "../tshark.js";
 
 describe("golden messages", () => {

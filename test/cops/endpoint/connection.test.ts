@@ -1,10 +1,11 @@
 /** How connections begin, break, come again and end. */
+
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { PdpPeer } from "../../../src/cops/endpoint/pdp-peer.js";
 import { SystemError } from "../../../src/model/errors.js";
-import { FakeClock } from "../fake-clock.js";
+import { FakeClock } from "../../support/fake-clock.js";
 import {
   CONFIGURATION,
   closeAll,

@@ -1,7 +1,8 @@
 /** A PepClient and a PdpServer that mean each other well. */
+
 import { afterEach, describe, expect, it } from "vitest";
 import { REASON } from "../../../src/cops/codec/codes.js";
-import { FakeClock } from "../fake-clock.js";
+import { FakeClock } from "../../support/fake-clock.js";
 import { ADMISSION, CONFIGURATION, closeAll, handleOf, INSTALL, pdp, pep, settled, until } from "./support.js";
 
 afterEach(closeAll);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { CopsDecodeError } from "../../../src/cops/codec/errors.js";
 import type { CopsMessage } from "../../../src/cops/codec/message.js";
-import { anyMessage, handle } from "../messages.js";
+import { anyMessage, handle } from "../arbitraries.js";
 
 export const CLIENT_TYPE = 2;
 

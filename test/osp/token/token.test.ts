@@ -11,7 +11,8 @@ import { decodeSignedData, encodeSignedData } from "../../../src/osp/token/cms.j
 import { MemoryReplayGuard } from "../../../src/osp/token/replay-guard.js";
 import { loadSigner, loadTrust, type TokenSigner } from "../../../src/osp/token/signer.js";
 import { signToken, type TokenExpectations, verifyToken } from "../../../src/osp/token/token.js";
-import { at, CALL_ID, FakeClock, type KeyFiles, makeKey, NOW, txid } from "../support.js";
+import { FakeClock } from "../../support/fake-clock.js";
+import { at, CALL_ID, type KeyFiles, makeKey, NOW, txid } from "../support.js";
 
 let files: KeyFiles;
 let other: KeyFiles;
@@ -91,7 +92,7 @@ describe("a token", () => {
   });
 
   it("is used once, and not used up by a wrong use", () => {
-    const replay = new MemoryReplayGuard(new FakeClock());
+    const replay = new MemoryReplayGuard(new FakeClock(NOW));
     const token = signToken(CLAIMS, signer);
     expect(check(token, { replay, called: "bob@c.example" }).valid).toBe(false);
     expect(check(token, { replay }).valid).toBe(true);
@@ -100,7 +101,7 @@ describe("a token", () => {
   });
 
   it("is not taken while the guard is full, and again when old ones expired", () => {
-    const clock = new FakeClock();
+    const clock = new FakeClock(NOW);
     const guard = new MemoryReplayGuard(clock, 2);
     const until = later(NOW, 10);
     const use = (id: string) => guard.seen(txid(id), CALL_ID, later(clock.now(), 10));

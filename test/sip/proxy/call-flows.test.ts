@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SipMessage } from "../../../src/sip/message/message.js";
 import type { DialogContext, ProxyPolicy, RequestVerdict, ResponseVerdict } from "../../../src/sip/proxy/policy.js";
-import { ALICE, BOB, gate, Lab, nameOf, PROXY, SDP, settle } from "../harness.js";
+import { settle } from "../../support/fake-clock.js";
+import { ALICE, BOB, gate, Lab, nameOf, PROXY, SDP } from "../harness.js";
 
 /** Writes down what it is asked, and answers yes unless told otherwise. */
 function recorder(overrides: Partial<ProxyPolicy> = {}) {
@@ -41,7 +42,7 @@ describe("set-up", () => {
     const lab = new Lab(policy);
     await lab.alice({ method: "INVITE", body: SDP });
     expect(await lab.names()).toEqual(["100>alice"]);
-    await lab.clock.advance(20_000);
+    await lab.clock.pass(20_000);
     expect(await lab.names()).toEqual([]);
     verdict.open({
       forward: true,
@@ -106,7 +107,7 @@ describe("set-up", () => {
     expect(sent[1]?.message.header("warning")).toBe('399 x "no"');
     expect(sent[1]?.message.toTag).toBeDefined();
     await lab.alice({ method: "ACK", toTag: sent[1]?.message.toTag ?? "", branch: "z9hG4bK-INVITE-1-a1" });
-    await lab.clock.advance(60_000);
+    await lab.clock.pass(60_000);
     expect(await lab.names()).toEqual([]);
     expect(asked).toEqual(["invite INVITE terminating -"]);
     expect(lab.core.liveDialogs).toBe(0);
@@ -130,7 +131,7 @@ describe("set-up", () => {
     const { policy, asked } = recorder({ invite: () => late.promise });
     const silent = new Lab(policy);
     await silent.alice({ method: "INVITE" });
-    await silent.clock.advance(30_000);
+    await silent.clock.pass(30_000);
     expect(await silent.names()).toContain("503>alice");
     late.open({ forward: true });
     await settle();
@@ -265,7 +266,7 @@ describe("CANCEL", () => {
     await lab.bobAnswers(lab.toBob("INVITE"), 180);
     await lab.alice({ method: "CANCEL", branch: "z9hG4bK-INVITE-1-a1" });
     await lab.flush();
-    await lab.clock.advance(32_000);
+    await lab.clock.pass(32_000);
     expect((await lab.names()).filter((name) => name === "487>alice")).toHaveLength(1);
     expect(asked.at(-1)).toBe("ended:cancel CANCEL terminating b1");
   });
@@ -283,10 +284,10 @@ describe("failures", () => {
     expect(lab.toBob("ACK").topVia?.branch).toBe(invite.topVia?.branch);
     await lab.bobAnswers(invite, 486);
     expect(await lab.names()).toEqual(["ACK>bob"]);
-    await lab.clock.advance(500);
+    await lab.clock.pass(500);
     expect(await lab.names()).toEqual(["486>alice"]);
     await lab.alice({ method: "ACK", toTag: "b1", branch: "z9hG4bK-INVITE-1-a1" });
-    await lab.clock.advance(40_000);
+    await lab.clock.pass(40_000);
     expect(await lab.names()).toEqual([]);
     expect(asked.filter((line) => line.startsWith("ended"))).toEqual(["ended:failure 486 terminating -"]);
     expect(lab.core.liveTransactions).toBe(0);
@@ -297,9 +298,9 @@ describe("failures", () => {
     const { policy, asked } = recorder();
     const lab = new Lab(policy);
     await lab.alice({ method: "INVITE" });
-    await lab.clock.advance(31_999);
+    await lab.clock.pass(31_999);
     expect((await lab.names()).filter((name) => name === "INVITE>bob")).toHaveLength(7);
-    await lab.clock.advance(1);
+    await lab.clock.pass(1);
     expect(await lab.names()).toEqual(["408>alice"]);
     expect(asked.at(-1)).toBe("ended:timeout 408 terminating -");
   });
@@ -310,11 +311,11 @@ describe("failures", () => {
     await lab.alice({ method: "INVITE" });
     const invite = lab.toBob("INVITE");
     await lab.bobAnswers(invite, 180);
-    await lab.clock.advance(180_000);
+    await lab.clock.pass(180_000);
     await lab.bobAnswers(invite, 180);
-    await lab.clock.advance(184_999);
+    await lab.clock.pass(184_999);
     await lab.flush();
-    await lab.clock.advance(1);
+    await lab.clock.pass(1);
     expect(await lab.names()).toEqual(["408>alice", "CANCEL>bob"]);
     await lab.bobAnswers(invite, 487);
     expect((await lab.names()).filter((name) => name.includes("487"))).toEqual([]);
@@ -395,7 +396,7 @@ describe("BYE", () => {
     const lab = new Lab(policy);
     await lab.callUp();
     await lab.alice(bye);
-    await lab.clock.advance(32_000);
+    await lab.clock.pass(32_000);
     const names = await lab.names();
     expect(names.filter((name) => name === "BYE>bob")).toHaveLength(11);
     expect(names.some((name) => name.endsWith(">alice"))).toBe(false);
@@ -437,7 +438,7 @@ describe("BYE", () => {
     await lab.callUp();
     const hangUp = { method: "BYE", uri: `sip:agent@${ALICE.address}:${ALICE.port}` };
     await lab.bob({ ...hangUp, cseq: 7 });
-    await lab.clock.advance(0);
+    await lab.clock.pass(0);
     const [forwarded] = (await lab.flush()).filter((one) => nameOf(one.message) === "BYE");
     await lab.bobAnswers(forwarded?.message as ReturnType<Lab["toBob"]>, 200);
     expect(lab.core.liveDialogs).toBe(0);
