@@ -167,25 +167,12 @@ export class NfTables {
 
   /** Every element of a set; none if there is no such set. */
   async dump(set: string): Promise<readonly SetElement[]> {
-    const sequence = this.#socket.sequences(1);
-    const operation = `list ${this.#table} ${set}`;
-    const writer = new OctetWriter(128);
-    const header = { type: TYPE.getElement, flags: FLAG.request | FLAG.dump, sequence };
-    writeMessage(writer, header, () => {
+    const { answers, isThere } = await this.#ask(`list ${this.#table} ${set}`, TYPE.getElement, FLAG.dump, (writer) => {
       writeGenericHeader(writer, FAMILY_INET, 0);
       writer.text(ATTRIBUTE.table, this.#table);
       writer.text(ATTRIBUTE.set, set);
     });
-    const answers = await this.#socket.request({
-      operation,
-      octets: writer.finish(),
-      firstSequence: sequence,
-      isLast: (message) => replyErrno(message) !== undefined,
-    });
-    const errno =
-      replyErrno(answers[answers.length - 1] ?? { type: 0, flags: 0, sequence, body: Buffer.alloc(0) }) ?? 0;
-    if (errnoName(errno) === "ENOENT") return [];
-    if (errno !== 0) throw refusal(operation, errno);
+    if (!isThere) return [];
     // The kernel may hand the same element out twice when the set changes meanwhile.
     const unique = new Map<string, SetElement>();
     for (const answer of answers) {
@@ -197,24 +184,14 @@ export class NfTables {
 
   /** One element, without walking the set; undefined if it is not there. */
   async get(set: string, key: Buffer): Promise<SetElement | undefined> {
-    const sequence = this.#socket.sequences(1);
     const operation = `read an element of ${this.#table} ${set}`;
-    const writer = new OctetWriter(256);
-    writeMessage(writer, { type: TYPE.getElement, flags: FLAG.request | FLAG.ack, sequence }, () => {
+    const { answers, isThere } = await this.#ask(operation, TYPE.getElement, FLAG.ack, (writer) => {
       writeGenericHeader(writer, FAMILY_INET, 0);
       writer.text(ATTRIBUTE.table, this.#table);
       writer.text(ATTRIBUTE.set, set);
       writer.nested(ATTRIBUTE.elements, () => writeElement(writer, { key }, true));
     });
-    const answers = await this.#socket.request({
-      operation,
-      octets: writer.finish(),
-      firstSequence: sequence,
-      isLast: (message) => replyErrno(message) !== undefined,
-    });
-    const errno = answers.map(replyErrno).find((reply) => reply !== undefined && reply !== 0);
-    if (errno !== undefined && errnoName(errno) === "ENOENT") return undefined;
-    if (errno !== undefined) throw refusal(operation, errno);
+    if (!isThere) return undefined;
     return answers.filter(({ type }) => type === TYPE.newElement).flatMap(elementsOf)[0]?.element;
   }
 
@@ -223,12 +200,21 @@ export class NfTables {
   }
 
   async #generation(): Promise<void> {
-    const sequence = this.#socket.sequences(1);
-    const operation = "read the generation of nf_tables";
-    const writer = new OctetWriter(64);
-    writeMessage(writer, { type: TYPE.getGeneration, flags: FLAG.request | FLAG.ack, sequence }, () =>
+    await this.#ask("read the generation of nf_tables", TYPE.getGeneration, FLAG.ack, (writer) =>
       writeGenericHeader(writer, 0, 0),
     );
+  }
+
+  /** One question that changes nothing. `isThere` is false where the kernel knows no such object. @throws KernelError */
+  async #ask(
+    operation: string,
+    type: number,
+    flag: number,
+    body: (writer: OctetWriter) => void,
+  ): Promise<{ readonly answers: readonly NetlinkMessage[]; readonly isThere: boolean }> {
+    const sequence = this.#socket.sequences(1);
+    const writer = new OctetWriter(256);
+    writeMessage(writer, { type, flags: FLAG.request | flag, sequence }, () => body(writer));
     const answers = await this.#socket.request({
       operation,
       octets: writer.finish(),
@@ -236,7 +222,8 @@ export class NfTables {
       isLast: (message) => replyErrno(message) !== undefined,
     });
     const errno = answers.map(replyErrno).find((reply) => reply !== undefined && reply !== 0);
-    if (errno !== undefined) throw refusal(operation, errno);
+    if (errno !== undefined && errnoName(errno) !== "ENOENT") throw refusal(operation, errno);
+    return { answers, isThere: errno === undefined };
   }
 
   #explain(answer: NetlinkMessage, message: ElementMessage | undefined): KernelError {
