@@ -293,7 +293,11 @@ export class SessionService implements EnforcementEvents {
 
   #refuse(facts: SessionAttemptFacts, verdict: RuleVerdict, refusal: Refusal): Refusal {
     const step = this.#step("refused", `rule ${verdict.rule}: ${refusal.reason}: ${refusal.text}`);
-    this.#options.store.save(refusedSession(facts, verdict, { refusal, step }));
+    const past = this.#table.find(facts.id);
+    // Another attempt under the id of a session that took place: what that used is not forgotten for it.
+    const record =
+      past?.state === "closed" ? advance(past, { refusal }, step) : refusedSession(facts, verdict, { refusal, step });
+    this.#options.store.save(record);
     this.#options.log.info("session.refused", { session: facts.id, reason: refusal.reason, text: refusal.text });
     return refusal;
   }

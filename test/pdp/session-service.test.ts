@@ -153,6 +153,18 @@ describe("session service", () => {
     expect(service.get(call(2).id)?.refusal).toEqual(refused);
   });
 
+  it("does not forget what a session used for a refused attempt under the same id", async () => {
+    const { service } = world(kilobitsPerSecond(100));
+    await service.authorise(call(1));
+    await service.reserve(call(1).id, answer(1));
+    await service.release(call(1).id, "bye");
+    await service.authorise(call(2));
+    await service.reserve(call(2).id, answer(2));
+    expect(await service.authorise(call(1))).toMatchObject({ reason: "noRoom" });
+    expect(service.get(call(1).id)).toMatchObject({ state: "closed", refusal: { reason: "noRoom" }, flows: [{}, {}] });
+    expect(service.get(call(1).id)?.steps.at(-1)?.what).toBe("refused");
+  });
+
   it("gives the pool back when the router fails, and the session can still be released", async () => {
     const { service, router, ledger, settled } = world();
     await service.authorise(call(1));
