@@ -1,10 +1,9 @@
 /** Composition root of the SIP proxy. */
 import type { ProxyConfig } from "../config/proxy.js";
-import type { PeerView, SessionView } from "../control/views.js";
+import type { SessionView } from "../control/views.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
 import type { Logger } from "../model/log.js";
-import { millis } from "../model/units.js";
 import { DialogStore, type PepDialog } from "../pep/sip/dialog-store.js";
 import { SipPep } from "../pep/sip/sip-pep.js";
 import type { HostPort } from "../sip/message/grammar.js";
@@ -13,10 +12,8 @@ import { ProxyCore } from "../sip/proxy/core.js";
 import type { RoutingTable } from "../sip/proxy/options.js";
 import type { SipTimers } from "../sip/transaction/timers.js";
 import { UdpTransport } from "../sip/transport/udp.js";
+import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
-
-/** Between attempts to reach the policy server. */
-const RECONNECT = { min: millis(100), max: millis(2000) };
 
 export const runProxy = (config: ProxyConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
 
@@ -71,9 +68,9 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
   await openControl(context, {
     show: {
       sessions: () => pep.dialogs().map(sessionView),
-      peers: () => [peerView(connected)],
+      peers: () => [policyServerView(connected, "COPS")],
     },
-    problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
+    problems: () => policyServerProblems(connected),
   });
 }
 
@@ -102,12 +99,4 @@ const sessionView = ({ context, phase, answered, since }: PepDialog): SessionVie
   side: context.side,
   state: answered ? phase : `${phase}, not answered`,
   since,
-});
-
-const peerView = (client: PepClient): PeerView => ({
-  name: "policy server",
-  address: client.ends?.remote ?? "",
-  protocol: "COPS",
-  state: client.state,
-  since: client.since,
 });

@@ -1,6 +1,6 @@
 /** Composition root of the router. The only role that needs CAP_NET_ADMIN. */
 import type { RouterConfig } from "../config/router.js";
-import type { KernelView, PeerView, PolicyView, PoolView } from "../control/views.js";
+import type { KernelView, PolicyView, PoolView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
@@ -12,9 +12,9 @@ import { dscpOf } from "../model/phb.js";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { type LocalState, RouterPep } from "../pep/router/router-pep.js";
 import { UsageJournal } from "../pep/router/usage-journal.js";
+import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
-const RECONNECT = { min: millis(100), max: millis(2000) };
 /**
  * The complete policy is one decision, some 1.5 kB for each session: room for ten thousand sessions, four times over.
  * Only our own policy server can make us hold so much, and only as much as it really sends.
@@ -67,9 +67,9 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       policies: () => policies(pep, kernel),
       pools: () => pools(pep),
       kernel: () => kernelView(kernel),
-      peers: () => [peerView(connected)],
+      peers: () => [policyServerView(connected, "COPS-PR")],
     },
-    problems: () => (connected.state === "open" ? [] : ["no policy server is connected"]),
+    problems: () => policyServerProblems(connected),
   });
 }
 
@@ -127,11 +127,3 @@ async function kernelView(kernel: KernelPort): Promise<KernelView> {
     }),
   };
 }
-
-const peerView = (client: PepClient): PeerView => ({
-  name: "policy server",
-  address: client.ends?.remote ?? "",
-  protocol: "COPS-PR",
-  state: client.state,
-  since: client.since,
-});
