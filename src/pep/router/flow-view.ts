@@ -6,20 +6,13 @@ import { isDeepStrictEqual } from "node:util";
 import { type Prid, splitPrid, ZERO_OID } from "../../cops/pr/oid.js";
 import { pib } from "../../cops/pr/pib/index.js";
 import type { RowOf } from "../../cops/pr/prc.js";
-import type { PriChange } from "../../cops/pr/pri-store.js";
+import type { PriChange, PriTransaction } from "../../cops/pr/pri-store.js";
 import type { PriView } from "../../cops/pr/pri-view.js";
 import type { FlowId, FlowRule, OutOfProfile, PoolClass, PoolId } from "../../kernel/port.js";
 import { type FlowKey, IP_PROTOCOL, type TransportProtocol } from "../../model/flow.js";
 import { addressFromBytes } from "../../model/ip.js";
 import type { SessionId } from "../../model/session.js";
 import { dscp, kilobitsPerSecond, octets } from "../../model/units.js";
-
-/** A classifier element that this router cannot turn into a flow: which, and why. */
-export interface Unenforceable {
-  readonly element: FlowId;
-  readonly prid: Prid;
-  readonly text: string;
-}
 
 export type FlowReading =
   | { readonly ok: true; readonly rule: FlowRule }
@@ -107,6 +100,28 @@ export function readPools(view: PriView): ReadonlyMap<PoolId, PoolClass> {
     pools.set(id, { id, name: names.get(id) ?? `queue-${id}`, rate: kilobitsPerSecond(rate) });
   }
   return pools;
+}
+
+/** What a transaction makes of flows and pools. */
+export interface PolicyReading {
+  /** The flows that it touched, as they are to be; undefined for one that goes. */
+  readonly touched: ReadonlyMap<FlowId, FlowRule | undefined>;
+  readonly pools: ReadonlyMap<PoolId, PoolClass>;
+}
+
+/** The reading, or why it cannot be enforced. */
+export function readChanges({ after, changes }: Pick<PriTransaction, "after" | "changes">): PolicyReading | string {
+  const pools = readPools(after);
+  const touched = new Map<FlowId, FlowRule | undefined>();
+  for (const id of touchedFlows(after, changes)) {
+    const reading = readFlow(after, id);
+    if (reading?.ok === false) return `flow ${id}: ${reading.text}`;
+    if (reading?.ok && !pools.has(reading.rule.pool)) {
+      return `flow ${id}: queue ${reading.rule.pool} guarantees no rate`;
+    }
+    touched.set(id, reading?.rule);
+  }
+  return { touched, pools };
 }
 
 const PER_FLOW = new Set(

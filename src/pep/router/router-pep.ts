@@ -15,17 +15,9 @@ import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
 import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
 import { CONFIGURATION_CONTEXT, decodeProvisioning, type Provisioning } from "../../cops/pr/decision.js";
 import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
-import { PriStore, type PriTransaction, reportOf } from "../../cops/pr/pri-store.js";
+import { PriStore, reportOf } from "../../cops/pr/pri-store.js";
 import { decisionName } from "../../cops/sip/ladder-name.js";
-import type {
-  DesiredState,
-  FlowId,
-  FlowRule,
-  KernelChange,
-  KernelPort,
-  ObservedFlow,
-  ObservedState,
-} from "../../kernel/port.js";
+import type { DesiredState, FlowId, FlowRule, KernelChange, KernelPort, ObservedState } from "../../kernel/port.js";
 import type { Clock } from "../../model/clock.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
@@ -33,7 +25,7 @@ import type { SessionId } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
 import { type FlowCounters, ZERO_FLOW_COUNTERS } from "../../model/usage.js";
 import { capabilityBindings, INSTALLABLE, type RouterIdentity } from "./capabilities.js";
-import { readFlow, readPools, touchedFlows } from "./flow-view.js";
+import { type PolicyReading, readChanges } from "./flow-view.js";
 import type { UsageJournal } from "./usage-journal.js";
 import { usageBindings } from "./usage-rows.js";
 
@@ -55,6 +47,11 @@ export interface RouterPepOptions {
 
 const SYNCHRONIZE_AGAIN = seconds(1);
 
+/** Changed in place, flow by flow: a copy for each decision would cost as much as there are flows. */
+interface InForce extends DesiredState {
+  readonly flows: Map<FlowId, FlowRule>;
+}
+
 export class RouterPep implements PepHandlers {
   readonly #options: RouterPepOptions;
   #client: PepClient | undefined;
@@ -62,7 +59,7 @@ export class RouterPep implements PepHandlers {
   #handleNumber = 0;
   #store: PriStore;
   /** What we last told the kernel; the difference to it is what a decision changes. */
-  #desired: DesiredState;
+  #desired: InForce;
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: RouterPepOptions) {
@@ -167,23 +164,22 @@ export class RouterPep implements PepHandlers {
       return;
     }
     const { transaction } = prepared;
-    const next = this.#next(transaction, scope);
-    if (typeof next === "string") return this.#fail(GPERR.unknownError, next);
-    const trace = scope === "complete" ? undefined : this.#traced(next, transaction);
+    const reading = readChanges(transaction);
+    if (typeof reading === "string") return this.#fail(GPERR.unknownError, reading);
+    const trace = scope === "complete" ? undefined : this.#traced(reading);
     trace?.(name, "received");
-    const finals = scope === "complete" ? await this.#applyWhole(next) : await this.#applyTouched(next, transaction);
+    const finals = scope === "complete" ? await this.#enforceAll(reading) : await this.#enforceTouched(reading);
     this.#store.commit(transaction);
-    this.#desired = next;
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
-    this.#account(scope === "complete" ? this.#unclaimed(next) : finals);
+    this.#account(scope === "complete" ? this.#unclaimed() : finals);
     this.#report("success", encodeReport(reportOf(transaction.warnings)));
     trace?.("RPT", "sent");
   }
 
   /** Tells of a message once for each session that it is about. */
-  #traced(next: DesiredState, { after, changes }: PriTransaction) {
-    const touched = [...touchedFlows(after, changes)];
-    const sessions = new Set(touched.map((id) => (next.flows.get(id) ?? this.#desired.flows.get(id))?.session));
+  #traced({ touched }: PolicyReading) {
+    const rules = [...touched].map(([id, rule]) => rule ?? this.#desired.flows.get(id));
+    const sessions = new Set(rules.map((rule) => rule?.session));
     return (message: string, action: "sent" | "received"): void => {
       for (const session of sessions) {
         if (session !== undefined) this.#options.onExchange?.(session, message, action);
@@ -191,42 +187,39 @@ export class RouterPep implements PepHandlers {
     };
   }
 
-  /** The state that the transaction leads to, or why it cannot be enforced. */
-  #next({ after, changes }: PriTransaction, scope: "complete" | "incremental"): DesiredState | string {
-    const flows = new Map(scope === "complete" ? [] : this.#desired.flows);
-    for (const id of touchedFlows(after, changes)) {
-      const reading = readFlow(after, id);
-      if (reading === undefined) flows.delete(id);
-      else if (reading.ok) flows.set(id, reading.rule);
-      else return `flow ${id}: ${reading.text}`;
-    }
-    const pools = readPools(after);
-    for (const rule of flows.values()) {
-      if (!pools.has(rule.pool)) return `flow ${rule.id}: queue ${rule.pool} guarantees no rate`;
-    }
-    return { ...this.#options.local, pools, flows };
-  }
-
-  async #applyWhole(next: DesiredState): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { kernel, log } = this.#options;
+  async #enforceAll({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel, log, local } = this.#options;
+    const next = { ...local, pools, flows: present(touched) };
     const changes = kernel.plan(next, await kernel.read());
     const removed = await this.#apply(next, changes);
+    this.#desired = next;
     log.info("router.in-sync", { flows: next.flows.size, changes: changes.length, swept: removed.size });
     return removed;
   }
 
-  /** Only what the transaction touched is compared: the cost does not grow with the flows that are there. */
-  async #applyTouched(next: DesiredState, transaction: PriTransaction): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { kernel } = this.#options;
-    const touched = touchedFlows(transaction.after, transaction.changes);
+  /** Only what the transaction touched is looked at: the cost does not grow with the flows that are there. */
+  async #enforceTouched({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel, local } = this.#options;
+    const { flows } = this.#desired;
     const observed: ObservedState = {
       structure: true,
       pools: this.#desired.pools,
       classes: [],
-      flows: pick(this.#desired.flows, touched, (rule): ObservedFlow => ({ rule, counters: ZERO_FLOW_COUNTERS })),
+      flows: new Map(
+        [...touched.keys()].flatMap((id) => {
+          const rule = flows.get(id);
+          return rule === undefined ? [] : [[id, { rule, counters: ZERO_FLOW_COUNTERS }] as const];
+        }),
+      ),
     };
-    const wanted = { ...next, flows: pick(next.flows, touched, (rule) => rule) };
-    return this.#apply(next, kernel.plan(wanted, observed));
+    const wanted = { ...local, pools, flows: present(touched) };
+    const removed = await this.#apply(wanted, kernel.plan(wanted, observed));
+    for (const [id, rule] of touched) {
+      if (rule === undefined) flows.delete(id);
+      else flows.set(id, rule);
+    }
+    this.#desired = { ...this.#desired, pools };
+    return removed;
   }
 
   /**
@@ -243,8 +236,8 @@ export class RouterPep implements PepHandlers {
   }
 
   /** Noted counters of flows that are no longer there: those of a flow that stayed are not final. */
-  #unclaimed({ flows }: DesiredState): ReadonlyMap<FlowId, FlowCounters> {
-    return new Map([...this.#options.journal.all()].filter(([id]) => !flows.has(id)));
+  #unclaimed(): ReadonlyMap<FlowId, FlowCounters> {
+    return new Map([...this.#options.journal.all()].filter(([id]) => !this.#desired.flows.has(id)));
   }
 
   #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
@@ -276,11 +269,5 @@ export class RouterPep implements PepHandlers {
   }
 }
 
-function pick<T>(flows: ReadonlyMap<FlowId, FlowRule>, ids: ReadonlySet<FlowId>, value: (rule: FlowRule) => T) {
-  const picked = new Map<FlowId, T>();
-  for (const id of ids) {
-    const rule = flows.get(id);
-    if (rule !== undefined) picked.set(id, value(rule));
-  }
-  return picked;
-}
+const present = (touched: ReadonlyMap<FlowId, FlowRule | undefined>): Map<FlowId, FlowRule> =>
+  new Map([...touched].flatMap(([id, rule]) => (rule === undefined ? [] : [[id, rule] as const])));
