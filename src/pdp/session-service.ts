@@ -1,6 +1,6 @@
 /**
  * The life of sessions at a policy server: authorise, reserve, release. Each operation works on one session
- * and is never run twice at a time for the same one (`SessionQueue`); what it decides is durable before
+ * and is never run twice at a time for the same one (`SessionTable.serial`); what it decides is durable before
  * anybody is told.
  */
 import type { Clock } from "../model/clock.js";

@@ -98,12 +98,17 @@ export class RouterLink implements Enforcement {
     this.#options.log.warn("pdp.router-lost", { router: peer.pepId, reason });
   }
 
-  async change({ session, class: name, remove, install }: EnforcementChange): Promise<{ admitted: true } | Refusal> {
+  async change({
+    session,
+    class: className,
+    remove,
+    install,
+  }: EnforcementChange): Promise<{ admitted: true } | Refusal> {
     const { router, onExchange, timeout } = this.#options;
     const channel = this.#channel;
     if (channel === undefined) return refuse("routerUnavailable", `router ${router} is not connected`);
     const removals: readonly Removal[] = remove.flatMap(({ instance }) => flowRemovals(instance));
-    const bindings = this.#bindingsOf(session, name, install);
+    const bindings = this.#bindingsOf(session, className, install);
     try {
       const decisions = encodeProvisioning({ removals, bindings });
       const name = decisionName({ clientType: channel.peer.clientType, decisions });

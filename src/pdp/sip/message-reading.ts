@@ -62,7 +62,7 @@ export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules
     callee,
     offer,
     media: [...new Set(read.map(({ media }) => media))],
-    flows: read.map((flow) => ({ direction: directionOf(flow, side), traffic: flow.traffic })),
+    flows: read.map((flow) => reservation(flow, side)),
     token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
   };
   return flows?.ok === false ? { ...flows, about: facts } : { ok: true, value: facts };

@@ -8,15 +8,16 @@ import { handleKey } from "../../cops/codec/message.js";
 import type { DecisionBody } from "../../cops/endpoint/pdp-handlers.js";
 import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
 import { type SipEvent, sipEventOf } from "../../cops/sip/codes.js";
-import { encodeDirectives, type SipDirectives, type SipHeader } from "../../cops/sip/directives.js";
+import { encodeDirectives, type SipDirectives } from "../../cops/sip/directives.js";
 import { requestName } from "../../cops/sip/ladder-name.js";
 import type { Clock, Timer } from "../../model/clock.js";
-import { type Refusal, refusalStatus } from "../../model/decision.js";
+import type { Refusal } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import { type SessionId, sessionIdOf } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
+import { refusalAnswer } from "../../sip/message/refusal.js";
 import type { SessionAnswer } from "../session-facts.js";
 import type { EndCause, SessionRecord } from "../session-record.js";
 import type { SessionService } from "../session-service.js";
@@ -206,11 +207,8 @@ export class SipLink {
   }
 
   #refusalDirectives(refusal: Refusal): SipDirectives {
-    const { status, phrase, retryAfter } = refusalStatus(refusal.reason);
-    const text = refusal.text.replace(/["\\\r\n]/g, "'");
-    const warning: SipHeader = { name: "Warning", value: `399 ${this.#options.agent} "${text}"` };
-    const retry = retryAfter === undefined ? [] : [{ name: "Retry-After", value: String(retryAfter) }];
-    return { addHeaders: [warning, ...retry], removeHeaders: [], refusal: { status, phrase } };
+    const { status, phrase, headers } = refusalAnswer(refusal.reason, refusal.text, this.#options.agent);
+    return { addHeaders: headers, removeHeaders: [], refusal: { status, phrase } };
   }
 
   #waitFor(pepId: string): void {

@@ -23,6 +23,7 @@ import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
 import { type Millis, seconds } from "../../model/units.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
+import { refusalAnswer } from "../../sip/message/refusal.js";
 import type {
   DialogContext,
   EndKind,
@@ -32,7 +33,7 @@ import type {
   ResponseVerdict,
 } from "../../sip/proxy/policy.js";
 import type { DialogStore, Notice, PepDialog } from "./dialog-store.js";
-import { ownRefusal, type Ruling, requestVerdict, responseVerdict, rulingOf } from "./verdicts.js";
+import { type Ruling, requestVerdict, responseVerdict, rulingOf } from "./verdicts.js";
 
 export interface SipPepOptions {
   readonly store: DialogStore;
@@ -251,7 +252,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
   }
 
   #refuse(reason: RefusalReason, text: string): RefusedVerdict {
-    return ownRefusal(reason, text, this.#options.agent);
+    return { forward: false, ...refusalAnswer(reason, text, this.#options.agent) };
   }
 
   #pause(delay: Millis): Promise<void> {

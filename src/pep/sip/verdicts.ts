@@ -2,7 +2,7 @@
 import { COMMAND } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import { decodeDirectives, NO_DIRECTIVES, type SipDirectives } from "../../cops/sip/directives.js";
-import { type RefusalReason, refusalStatus } from "../../model/decision.js";
+import { refusalStatus } from "../../model/decision.js";
 import { type HostPort, parseHostPort } from "../../sip/message/grammar.js";
 import { parseSipUri } from "../../sip/message/uri.js";
 import type { RefusedVerdict, RequestVerdict, ResponseVerdict } from "../../sip/proxy/policy.js";
@@ -40,14 +40,6 @@ export function responseVerdict(ruling: Exclude<Ruling, { granted: undefined }>)
 function refusedBy({ refusal, addHeaders }: SipDirectives): RefusedVerdict {
   const { status, phrase } = refusal ?? refusalStatus("notAuthorised");
   return { forward: false, status, phrase, headers: addHeaders };
-}
-
-/** Our own refusal, when no policy server could be asked. */
-export function ownRefusal(reason: RefusalReason, text: string, agent: string): RefusedVerdict {
-  const { status, phrase, retryAfter } = refusalStatus(reason);
-  const warning = { name: "Warning", value: `399 ${agent} "${text.replace(/["\\\r\n]/g, "'")}"` };
-  const retry = retryAfter === undefined ? [] : [{ name: "Retry-After", value: String(retryAfter) }];
-  return { forward: false, status, phrase, headers: [warning, ...retry] };
 }
 
 function hopOf(nextHop: string): HostPort | undefined {
