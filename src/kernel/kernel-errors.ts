@@ -6,5 +6,3 @@ const hasErrno = (error: unknown, errno: string): boolean =>
 
 /** The object is not there. */
 export const isNotFound = (error: unknown): boolean => hasErrno(error, "ENOENT");
-/** Another object is there already. */
-export const isExisting = (error: unknown): boolean => hasErrno(error, "EEXIST");

@@ -1,6 +1,6 @@
 /** Durable sessions. What `save` took survives a kill at any later moment (WAL, synchronous=FULL). */
 import type { SessionId } from "../model/session.js";
-import { type Database, type Migration, openDatabase } from "../store/database.js";
+import { type Database, type Migration, openDatabase, type Statement } from "../store/database.js";
 import { OUTBOX_MIGRATION } from "../store/outbox.js";
 import { REPLAY_MIGRATION } from "./replay-store.js";
 import { holdsResources, type SessionRecord } from "./session-record.js";
@@ -33,28 +33,36 @@ interface Row {
 
 export class SessionStore {
   readonly database: Database;
+  readonly #upsert: Statement<[string, string, number, number, string]>;
+  readonly #byId: Statement<[string], Row>;
+  readonly #byCallId: Statement<[string], Row>;
   readonly #numbers = new Map<string, { next: number; end: number }>();
 
   constructor(path: string) {
     this.database = openDatabase(path, MIGRATIONS);
+    // Asked for every message of every session: prepared once.
+    this.#upsert = this.database.prepare(
+      `INSERT INTO session (id, call_id, holds, created, record) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET holds = excluded.holds, created = excluded.created, record = excluded.record`,
+    );
+    this.#byId = this.database.prepare("SELECT record FROM session WHERE id = ?");
+    this.#byCallId = this.database.prepare(
+      "SELECT record FROM session WHERE call_id = ? ORDER BY created DESC LIMIT 1",
+    );
   }
 
   save(record: SessionRecord): void {
-    this.database
-      .prepare(
-        `INSERT INTO session (id, call_id, holds, created, record) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET holds = excluded.holds, created = excluded.created, record = excluded.record`,
-      )
-      .run(record.id, record.callId, holdsResources(record) ? 1 : 0, record.created, JSON.stringify(record));
+    const holds = holdsResources(record) ? 1 : 0;
+    this.#upsert.run(record.id, record.callId, holds, record.created, JSON.stringify(record));
   }
 
   find(id: SessionId): SessionRecord | undefined {
-    return this.#one("SELECT record FROM session WHERE id = ?", id);
+    return recordOf(this.#byId.get(id));
   }
 
   /** The newest session of a Call-ID. */
   findByCallId(callId: string): SessionRecord | undefined {
-    return this.#one("SELECT record FROM session WHERE call_id = ? ORDER BY created DESC LIMIT 1", callId);
+    return recordOf(this.#byCallId.get(callId));
   }
 
   /** Every session that still holds something: what a restarted server begins with. */
@@ -97,9 +105,7 @@ export class SessionStore {
       .get(name, BLOCK, BLOCK) as { value: number };
     return row.value - BLOCK + 1;
   }
-
-  #one(sql: string, key: string): SessionRecord | undefined {
-    const row = this.database.prepare(sql).get(key) as Row | undefined;
-    return row === undefined ? undefined : (JSON.parse(row.record) as SessionRecord);
-  }
 }
+
+const recordOf = (row: Row | undefined): SessionRecord | undefined =>
+  row === undefined ? undefined : (JSON.parse(row.record) as SessionRecord);

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import Sqlite, { type Database } from "better-sqlite3";
 import { InternalError, SystemError } from "../model/errors.js";
 
-export type { Database } from "better-sqlite3";
+export type { Database, Statement } from "better-sqlite3";
 
 /** One step of the schema. Steps are only ever added at the end: their number is the schema's version. */
 export interface Migration {

@@ -58,8 +58,5 @@ export const COPS_ERROR = {
   authenticationRequired: 15,
 } as const;
 
-/** The well-known TCP port, RFC 2748 §2.3. */
-export const COPS_PORT = 3288;
-
 /** COPS-PR with the DiffServ PIB, RFC 3317. */
 export const CLIENT_TYPE_DIFFSERV = 2;

@@ -1,9 +1,9 @@
 /** Dialogs that a policy server knows of, durable: a restarted proxy must be able to let them go. */
 import type { SipEvent } from "../../cops/sip/codes.js";
-import type { SessionId } from "../../model/session.js";
+import { type SessionId, sessionIdOf } from "../../model/session.js";
 import type { Timestamp } from "../../model/units.js";
 import type { DialogContext } from "../../sip/proxy/policy.js";
-import { type Database, type Migration, openDatabase } from "../../store/database.js";
+import { type Database, type Migration, openDatabase, type Statement } from "../../store/database.js";
 
 /** An event and the SIP message that was it, base64. */
 export interface Notice {
@@ -31,18 +31,23 @@ export interface PepDialog {
 const MIGRATIONS: readonly Migration[] = [
   {
     name: "dialogs",
-    up: `CREATE TABLE dialog (session TEXT PRIMARY KEY, call_id TEXT NOT NULL, dialog TEXT NOT NULL) STRICT;
-     CREATE INDEX dialog_call_id ON dialog (call_id);`,
+    up: "CREATE TABLE dialog (session TEXT PRIMARY KEY, dialog TEXT NOT NULL) STRICT",
   },
 ];
 
 export class DialogStore {
   readonly #database: Database;
   readonly #dialogs = new Map<SessionId, PepDialog>();
+  readonly #upsert: Statement<[string, string]>;
+  readonly #delete: Statement<[string]>;
   #lastHandle = 0;
 
   constructor(path: string) {
     this.#database = openDatabase(path, MIGRATIONS);
+    this.#upsert = this.#database.prepare(
+      "INSERT INTO dialog (session, dialog) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET dialog = excluded.dialog",
+    );
+    this.#delete = this.#database.prepare("DELETE FROM dialog WHERE session = ?");
     for (const row of this.#database.prepare("SELECT dialog FROM dialog").all() as { dialog: string }[]) {
       const dialog = JSON.parse(row.dialog) as PepDialog;
       this.#dialogs.set(dialog.context.session, dialog);
@@ -64,28 +69,24 @@ export class DialogStore {
     return [...this.#dialogs.values()];
   }
 
-  /** The dialog with this Call-ID whose caller is one of the two tags. */
+  /** The dialog with this Call-ID whose caller is one of the two tags: its session's id is made of the two. */
   find(callId: string, tags: readonly string[]): PepDialog | undefined {
-    for (const dialog of this.#dialogs.values()) {
-      if (dialog.context.callId === callId && tags.includes(dialog.context.callerTag)) return dialog;
+    for (const tag of tags) {
+      const dialog = this.#dialogs.get(sessionIdOf(callId, tag));
+      if (dialog !== undefined) return dialog;
     }
     return undefined;
   }
 
   save(dialog: PepDialog): PepDialog {
-    const { session, callId } = dialog.context;
-    this.#database
-      .prepare(
-        `INSERT INTO dialog (session, call_id, dialog) VALUES (?, ?, ?)
-         ON CONFLICT (session) DO UPDATE SET dialog = excluded.dialog`,
-      )
-      .run(session, callId, JSON.stringify(dialog));
+    const { session } = dialog.context;
+    this.#upsert.run(session, JSON.stringify(dialog));
     this.#dialogs.set(session, dialog);
     return dialog;
   }
 
   remove(session: SessionId): void {
-    this.#database.prepare("DELETE FROM dialog WHERE session = ?").run(session);
+    this.#delete.run(session);
     this.#dialogs.delete(session);
   }
 
