@@ -31,7 +31,14 @@ const callOf = (run: number): readonly FlowRule[] => Array.from({ length: FLOWS 
 
 const kernel = await openLinuxKernel({ table: "sluice", log: SILENT_LOGGER });
 const pools = new Map([[1, { id: 1, name: "voice", rate: kilobitsPerSecond(1000) }]]);
-const desired: DesiredState = { interfaces: [], signalling: [], signallingDscp: dscp(24), pools, flows: new Map() };
+const desired: DesiredState = {
+  interfaces: [],
+  signalling: [],
+  signallingDscp: dscp(24),
+  tunnels: new Map(),
+  pools,
+  flows: new Map(),
+};
 await kernel.apply(desired, kernel.plan(desired, await kernel.read()));
 
 const change = async (kind: "flow.add" | "flow.remove", rules: readonly FlowRule[]): Promise<void> => {

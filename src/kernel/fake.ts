@@ -5,20 +5,26 @@ import { KernelError } from "../model/errors.js";
 import { flowKeyId } from "../model/flow.js";
 import { type BitsPerSecond, type Millis, type Octets, toBitsPerSecond, toBytesPerSecond } from "../model/units.js";
 import { addFlowCounters, type FlowCounters, ZERO_COUNTER, ZERO_FLOW_COUNTERS } from "../model/usage.js";
-import { planChanges, stepsOf } from "./plan.js";
+import { type FlowAddition, planChanges, stepsOf } from "./plan.js";
 import type {
   ApplyResult,
+  BackendInfo,
   DesiredState,
   FlowId,
   FlowRule,
   KernelChange,
+  KernelEvent,
   KernelPort,
+  KernelWatch,
   ManagedInterface,
   ObservedClass,
   ObservedFlow,
   ObservedState,
   PoolClass,
   PoolId,
+  RenderedStep,
+  Tunnel,
+  TunnelId,
 } from "./port.js";
 import { structureId } from "./structure-id.js";
 import { checkSteps } from "./validate.js";
@@ -27,14 +33,22 @@ interface Contents {
   structureId: string | undefined;
   interfaces: readonly ManagedInterface[];
   readonly pools: Map<PoolId, PoolClass>;
+  readonly tunnels: Map<TunnelId, Tunnel>;
   readonly flows: Map<FlowId, ObservedFlow>;
 }
 
-const empty = (): Contents => ({ structureId: undefined, interfaces: [], pools: new Map(), flows: new Map() });
+const empty = (): Contents => ({
+  structureId: undefined,
+  interfaces: [],
+  pools: new Map(),
+  tunnels: new Map(),
+  flows: new Map(),
+});
 
 const copyOf = (contents: Contents): Contents => ({
   ...contents,
   pools: new Map(contents.pools),
+  tunnels: new Map(contents.tunnels),
   flows: new Map(contents.flows),
 });
 
@@ -51,6 +65,7 @@ export interface FakeKernelOptions {
 
 /** Every fault stays until it is used up or taken back; none is there at first. */
 export class FakeKernel implements KernelPort {
+  readonly backend: BackendInfo = { name: "fake", detail: "a kernel in memory" };
   /** Every call of `apply` that went through, in order. */
   readonly applied: (readonly KernelChange[])[] = [];
   readonly #clock: Clock;
@@ -58,6 +73,8 @@ export class FakeKernel implements KernelPort {
   #kernel: { contents: Contents } = { contents: empty() };
   #failure: { readonly at: number; readonly error: KernelError } | undefined;
   #delay = 0 as Millis;
+  readonly #absent = new Set<string>();
+  readonly #listeners = new Set<(event: KernelEvent) => void>();
   #closed = false;
 
   constructor(options: FakeKernelOptions = {}) {
@@ -110,10 +127,12 @@ export class FakeKernel implements KernelPort {
 
   async read(): Promise<ObservedState> {
     this.#open("read");
-    const { structureId: madeFor, pools, flows } = this.#kernel.contents;
+    const { structureId: madeFor, interfaces, pools, tunnels, flows } = this.#kernel.contents;
     return {
       structure: madeFor !== undefined,
       ...(madeFor === undefined ? {} : { structureId: madeFor }),
+      interfaces: interfaces.map(({ name, rate }) => ({ name, present: !this.#absent.has(name), rate })),
+      tunnels: new Map(tunnels),
       pools: new Map(pools),
       classes: this.#classes(),
       flows: new Map(flows),
@@ -141,13 +160,44 @@ export class FakeKernel implements KernelPort {
       next.interfaces = desired.interfaces;
     }
     if (next.structureId === undefined && changes.length > 0) throw refused("change without a structure", "ENOENT");
+    for (const tunnel of steps.tunnelSets) next.tunnels.set(tunnel.id, tunnel);
     for (const pool of steps.poolSets) next.pools.set(pool.id, { ...pool, rate: wholeOctets(pool.rate) });
     const removed = this.#remove(next, steps.removes);
     this.#add(next, steps.adds);
     for (const pool of steps.poolRemoves) next.pools.delete(pool.id);
+    for (const tunnel of steps.tunnelRemoves) next.tunnels.delete(tunnel.id);
     this.#kernel.contents = next;
     this.applied.push(changes);
     return { removed };
+  }
+
+  async render(): Promise<readonly RenderedStep[]> {
+    return [];
+  }
+
+  async renderCleanup(): Promise<readonly RenderedStep[]> {
+    return [];
+  }
+
+  async watch(listener: (event: KernelEvent) => void): Promise<KernelWatch> {
+    this.#open("watch");
+    this.#listeners.add(listener);
+    return {
+      close: async () => {
+        this.#listeners.delete(listener);
+      },
+    };
+  }
+
+  /** Tells those who watch. A change made by a `lose…` method without this is a lost event. */
+  emit(event: KernelEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** A device goes away, or comes back; its tree goes with it. */
+  setPresent(name: string, present: boolean): void {
+    if (present) this.#absent.delete(name);
+    else this.#absent.add(name);
   }
 
   async counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
@@ -183,14 +233,14 @@ export class FakeKernel implements KernelPort {
     return removed;
   }
 
-  #add(next: Contents, rules: readonly FlowRule[]): void {
+  #add(next: Contents, rules: readonly FlowAddition[]): void {
     if (rules.length === 0) return;
     const keys = new Set([...next.flows.values()].map((flow) => flowKeyId(flow.rule.key)));
-    for (const rule of rules) {
+    for (const { rule, counters = ZERO_FLOW_COUNTERS } of rules) {
       const key = flowKeyId(rule.key);
       if (keys.has(key)) throw refused(`create flow ${rule.id}`, "EEXIST");
       keys.add(key);
-      next.flows.set(rule.id, { rule: { ...rule, rate: wholeOctets(rule.rate) }, counters: ZERO_FLOW_COUNTERS });
+      next.flows.set(rule.id, { rule: { ...rule, rate: wholeOctets(rule.rate) }, counters });
     }
   }
 

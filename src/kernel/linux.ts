@@ -3,22 +3,24 @@ import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
 import { KernelError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import type { FlowCounters } from "../model/usage.js";
+import type { Classifier } from "./classifier.js";
 import { NfTables } from "./netlink/nf-tables.js";
 import { Routing } from "./netlink/routing.js";
-import { countersOf } from "./nft/flow-elements.js";
-import { applyFlows } from "./nft/flow-transaction.js";
-import { createPool, deletePool } from "./nft/pool-elements.js";
-import { Table } from "./nft/table.js";
+import { NftClassifier } from "./nft/nft-classifier.js";
 import { type ChangeSteps, planChanges, stepsOf } from "./plan.js";
 import type {
   ApplyResult,
+  BackendInfo,
   DesiredState,
   FlowId,
   FlowRule,
   KernelChange,
+  KernelEvent,
   KernelPort,
+  KernelWatch,
   ObservedState,
   PoolClass,
+  RenderedStep,
 } from "./port.js";
 import { Trees } from "./tc/trees.js";
 import { checkSteps } from "./validate.js";
@@ -48,47 +50,47 @@ export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Linu
   const elements = await NfTables.open(table, clock);
   try {
     const routing = await Routing.open(clock);
-    return new LinuxKernel({ elements, routing, table, maxFlows, log });
+    const classifier = new NftClassifier(elements, { table, maxFlows }, log);
+    return new LinuxKernel({ classifier, trees: new Trees(routing, table), routing, log });
   } catch (error) {
     elements.close();
     throw error;
   }
 }
 
-interface Parts {
-  readonly elements: NfTables;
+/** What a back end is made of. */
+export interface LinuxParts {
+  readonly classifier: Classifier;
+  readonly trees: Trees;
   readonly routing: Routing;
-  readonly table: string;
-  readonly maxFlows: number;
   readonly log: Logger;
 }
 
 /** Made by `openLinuxKernel`. Calls are carried out one after the other. */
 export class LinuxKernel implements KernelPort {
-  readonly #parts: Parts;
-  readonly #table: Table;
-  readonly #trees: Trees;
+  readonly #parts: LinuxParts;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: Parts) {
+  constructor(parts: LinuxParts) {
     this.#parts = parts;
-    this.#table = new Table(parts.elements, { table: parts.table, maxFlows: parts.maxFlows }, parts.log);
-    this.#trees = new Trees(parts.routing, parts.table);
+  }
+
+  get backend(): BackendInfo {
+    return this.#parts.classifier.backend;
   }
 
   read(): Promise<ObservedState> {
+    const { classifier, trees } = this.#parts;
     return this.#inTurn(async () => {
-      const { state, pools, flows, strays } = await this.#table.read();
-      const trees = await this.#trees.read();
-      const structure =
-        strays.length === 0 &&
-        this.#trees.matches(trees, state.interfaces, pools) &&
-        (await this.#table.isIntact(state));
+      const { state, intact, pools, flows } = await classifier.read();
+      const found = await trees.read();
       return {
-        structure,
+        structure: intact && trees.matches(found, state.interfaces, pools),
         ...(state.structureId === undefined ? {} : { structureId: state.structureId }),
+        interfaces: state.interfaces.map(({ name, rate }) => ({ name, present: true, rate })),
         pools: new Map(pools.map((pool) => [pool.id, pool])),
-        classes: this.#trees.classesIn(trees),
+        tunnels: new Map(),
+        classes: trees.classesIn(found),
         flows,
       };
     });
@@ -102,31 +104,43 @@ export class LinuxKernel implements KernelPort {
   async apply(desired: DesiredState, changes: readonly KernelChange[]): Promise<ApplyResult> {
     const steps = stepsOf(changes);
     checkSteps(desired, steps);
+    this.#parts.classifier.refuse(desired, steps);
     return this.#inTurn(async () => {
       if (steps.structure) await this.#installStructure(desired);
       const before = steps.poolSets.length > 0 ? await this.#setPools(desired, steps.poolSets) : undefined;
-      const removed = await this.#applyFlows(desired, steps, before);
+      const removed = await this.#changeFlows(desired, steps, before);
       if (steps.poolRemoves.length > 0) await this.#removePools(desired, steps.poolRemoves);
       return { removed };
     });
   }
 
   counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    return this.#inTurn(async () =>
-      countersOf(of === undefined ? await this.#table.sessionElements() : await this.#table.elementsOf(of)),
-    );
+    return this.#inTurn(() => this.#parts.classifier.counters(of));
+  }
+
+  render(desired: DesiredState, changes: readonly KernelChange[]): Promise<readonly RenderedStep[]> {
+    const steps = stepsOf(changes);
+    return this.#inTurn(() => this.#parts.classifier.render(desired, steps));
+  }
+
+  renderCleanup(): Promise<readonly RenderedStep[]> {
+    return this.#inTurn(() => this.#parts.classifier.renderRemove());
+  }
+
+  async watch(_listener: (event: KernelEvent) => void): Promise<KernelWatch> {
+    return { close: async () => undefined };
   }
 
   cleanup(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#trees.remove();
-      await this.#table.remove();
+      await this.#parts.trees.remove();
+      await this.#parts.classifier.remove();
     });
   }
 
   async close(): Promise<void> {
     await this.#turn;
-    this.#parts.elements.close();
+    await this.#parts.classifier.close();
     this.#parts.routing.close();
   }
 
@@ -138,21 +152,23 @@ export class LinuxKernel implements KernelPort {
 
   /** Everything that can be refused is refused before the first change. */
   async #installStructure(desired: DesiredState): Promise<void> {
-    await this.#trees.check(desired.interfaces);
-    await this.#table.check();
-    await this.#table.install(desired);
-    await this.#trees.reconcile(desired.interfaces, await this.#table.pools());
+    const { classifier, trees } = this.#parts;
+    await trees.check(desired.interfaces);
+    await classifier.check();
+    await classifier.install(desired);
+    await trees.reconcile(desired.interfaces, await classifier.pools());
   }
 
   /** Gives the pools as they were. */
   async #setPools(desired: DesiredState, pools: readonly PoolClass[]): Promise<readonly PoolClass[]> {
-    const before = await this.#table.pools();
+    const { classifier, trees } = this.#parts;
+    const before = await classifier.pools();
     const after = new Map([...before, ...pools].map((pool) => [pool.id, pool]));
     try {
       // Classes first: no packet is sent to a class that is not there.
-      await this.#trees.reconcile(desired.interfaces, [...after.values()]);
+      await trees.reconcile(desired.interfaces, [...after.values()]);
       const replaced = before.filter((pool) => pools.some((set) => set.id === pool.id));
-      await this.#parts.elements.transact([...replaced.map(deletePool), ...pools.map(createPool)]);
+      await classifier.changePools(replaced, pools);
     } catch (error) {
       await this.#restorePools(desired, before);
       throw error;
@@ -160,14 +176,13 @@ export class LinuxKernel implements KernelPort {
     return before;
   }
 
-  async #applyFlows(
+  async #changeFlows(
     desired: DesiredState,
     steps: ChangeSteps,
     before: readonly PoolClass[] | undefined,
   ): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { elements, log } = this.#parts;
     try {
-      return await applyFlows(elements, steps.removes, steps.adds, log);
+      return await this.#parts.classifier.changeFlows(steps.removes, steps.adds);
     } catch (error) {
       if (before !== undefined) await this.#restorePools(desired, before);
       throw error;
@@ -176,21 +191,25 @@ export class LinuxKernel implements KernelPort {
 
   /** After a failure; what cannot be put back is seen as a difference by the next reading. */
   async #restorePools(desired: DesiredState, before: readonly PoolClass[]): Promise<void> {
+    const { classifier, trees, log } = this.#parts;
     try {
-      const now = await this.#table.pools();
-      await this.#parts.elements.transact([...now.map(deletePool), ...before.map(createPool)]);
-      await this.#trees.reconcile(desired.interfaces, before);
+      await classifier.changePools(await classifier.pools(), before);
+      await trees.reconcile(desired.interfaces, before);
     } catch (error) {
-      this.#parts.log.error("kernel.pools.undo", { pools: before.length, error });
+      log.error("kernel.pools.undo", { pools: before.length, error });
     }
   }
 
   async #removePools(desired: DesiredState, pools: readonly PoolClass[]): Promise<void> {
+    const { classifier, trees } = this.#parts;
     const gone = new Set(pools.map((pool) => pool.id));
-    const before = await this.#table.pools();
+    const before = await classifier.pools();
     // The map first, for the same reason.
-    await this.#parts.elements.transact(before.filter((pool) => gone.has(pool.id)).map(deletePool));
+    await classifier.changePools(
+      before.filter((pool) => gone.has(pool.id)),
+      [],
+    );
     const rest = before.filter((pool) => !gone.has(pool.id));
-    await this.#trees.reconcile(desired.interfaces, rest);
+    await trees.reconcile(desired.interfaces, rest);
   }
 }

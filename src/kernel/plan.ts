@@ -1,7 +1,8 @@
 /** The difference between what is wanted and what the kernel holds. Pure; shared by every implementation. */
 import { flowKeyId } from "../model/flow.js";
 import { toBytesPerSecond } from "../model/units.js";
-import type { DesiredState, FlowRule, KernelChange, ObservedState, OutOfProfile, PoolClass } from "./port.js";
+import type { FlowCounters } from "../model/usage.js";
+import type { DesiredState, FlowRule, KernelChange, ObservedState, OutOfProfile, PoolClass, Tunnel } from "./port.js";
 import { structureId } from "./structure-id.js";
 
 type FlowChange = Extract<KernelChange, { kind: "flow.add" | "flow.remove" }>;
@@ -21,6 +22,8 @@ export function sameRule(left: FlowRule, right: FlowRule): boolean {
     left.pool === right.pool &&
     toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate) &&
     left.burst === right.burst &&
+    left.packetSize === right.packetSize &&
+    left.tunnel === right.tunnel &&
     sameOutOfProfile(left.outOfProfile, right.outOfProfile)
   );
 }
@@ -31,9 +34,21 @@ export function samePool(left: PoolClass, right: PoolClass): boolean {
   );
 }
 
+export function sameTunnel(left: Tunnel, right: Tunnel): boolean {
+  return (
+    left.id === right.id &&
+    left.name === right.name &&
+    left.kind === right.kind &&
+    left.local === right.local &&
+    left.remote === right.remote &&
+    left.sourcePort === right.sourcePort &&
+    left.destinationPort === right.destinationPort
+  );
+}
+
 /**
- * In the order in which changes are applied: structure, pools that grow or appear, flows (those that go before
- * those that come, so that a key may pass from one to the other), pools that go. What the kernel holds
+ * In the order in which changes are applied: structure, tunnels and pools that appear or change, flows (those that go
+ * before those that come, so that a key may pass from one to the other), pools and tunnels that go. What the kernel holds
  * and nobody wants is removed.
  */
 export function planChanges(desired: DesiredState, observed: ObservedState): readonly KernelChange[] {
@@ -41,6 +56,10 @@ export function planChanges(desired: DesiredState, observed: ObservedState): rea
   const { structure, structureId: madeFor } = observed;
   const outdated = madeFor !== undefined && madeFor !== structureId(desired);
   if (!structure || outdated) changes.push({ kind: "structure" });
+  for (const tunnel of desired.tunnels.values()) {
+    const present = observed.tunnels.get(tunnel.id);
+    if (present === undefined || !sameTunnel(present, tunnel)) changes.push({ kind: "tunnel.set", tunnel });
+  }
   for (const pool of desired.pools.values()) {
     const present = observed.pools.get(pool.id);
     if (present === undefined || !samePool(present, pool)) changes.push({ kind: "pool.set", pool });
@@ -49,6 +68,9 @@ export function planChanges(desired: DesiredState, observed: ObservedState): rea
   changes.push(...removes, ...adds);
   for (const pool of observed.pools.values()) {
     if (!desired.pools.has(pool.id)) changes.push({ kind: "pool.remove", pool });
+  }
+  for (const tunnel of observed.tunnels.values()) {
+    if (!desired.tunnels.has(tunnel.id)) changes.push({ kind: "tunnel.remove", tunnel });
   }
   return changes;
 }
@@ -67,27 +89,55 @@ function planFlows(desired: DesiredState, observed: ObservedState): { removes: F
   return { removes, adds };
 }
 
+export interface FlowAddition {
+  readonly rule: FlowRule;
+  /** Zero by default. */
+  readonly counters?: FlowCounters;
+}
+
 /** The changes of one call, by the step that carries them out. */
 export interface ChangeSteps {
   readonly structure: boolean;
+  readonly tunnelSets: readonly Tunnel[];
   readonly poolSets: readonly PoolClass[];
   readonly removes: readonly FlowRule[];
-  readonly adds: readonly FlowRule[];
+  readonly adds: readonly FlowAddition[];
   readonly poolRemoves: readonly PoolClass[];
+  readonly tunnelRemoves: readonly Tunnel[];
 }
 
 export function stepsOf(changes: readonly KernelChange[]): ChangeSteps {
+  const tunnelSets: Tunnel[] = [];
   const poolSets: PoolClass[] = [];
   const removes: FlowRule[] = [];
-  const adds: FlowRule[] = [];
+  const adds: FlowAddition[] = [];
   const poolRemoves: PoolClass[] = [];
+  const tunnelRemoves: Tunnel[] = [];
   let structure = false;
   for (const change of changes) {
-    if (change.kind === "structure") structure = true;
-    else if (change.kind === "pool.set") poolSets.push(change.pool);
-    else if (change.kind === "pool.remove") poolRemoves.push(change.pool);
-    else if (change.kind === "flow.remove") removes.push(change.rule);
-    else adds.push(change.rule);
+    switch (change.kind) {
+      case "structure":
+        structure = true;
+        break;
+      case "tunnel.set":
+        tunnelSets.push(change.tunnel);
+        break;
+      case "pool.set":
+        poolSets.push(change.pool);
+        break;
+      case "flow.remove":
+        removes.push(change.rule);
+        break;
+      case "flow.add":
+        adds.push(change);
+        break;
+      case "pool.remove":
+        poolRemoves.push(change.pool);
+        break;
+      case "tunnel.remove":
+        tunnelRemoves.push(change.tunnel);
+        break;
+    }
   }
-  return { structure, poolSets, removes, adds, poolRemoves };
+  return { structure, tunnelSets, poolSets, removes, adds, poolRemoves, tunnelRemoves };
 }

@@ -13,10 +13,12 @@ import type { Counter, FlowCounters } from "../model/usage.js";
 export type FlowId = number;
 /** Identifies a pool on this router, 1..0x7fff: becomes the HTB class and the low half of the mark. */
 export type PoolId = number;
+/** Identifies a tunnel on this router, 1..255: becomes its VXLAN identifier's low octet, its route table and its mark. */
+export type TunnelId = number;
 
 export interface ManagedInterface {
   readonly name: string;
-  /** What the link can carry, counted at layer 2 as HTB counts. */
+  /** The most the link can carry, counted at layer 2 as HTB counts. A device that tells a lower speed is held to that. */
   readonly rate: BitsPerSecond;
   /** Octets the link adds to each packet beyond what the kernel counts (ADSL, VLAN tag by the switch …). */
   readonly overhead: Octets;
@@ -39,6 +41,18 @@ export interface PoolClass {
   readonly rate: BitsPerSecond;
 }
 
+/** One outer 5-tuple that carries every session steered into it. */
+export interface Tunnel {
+  readonly id: TunnelId;
+  readonly name: string;
+  readonly kind: "vxlan";
+  /** Both ends of the outer packet; of one family. */
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
 /** What becomes of packets above a flow's rate. */
 export type OutOfProfile =
   | { readonly action: "drop" }
@@ -54,7 +68,14 @@ export interface FlowRule {
   /** Counted at layer 3, as nftables counts. */
   readonly rate: BitsPerSecond;
   readonly burst: Octets;
+  /**
+   * The largest packet of the flow, layer 3, where it is known. Only then can a bucket be tighter than one second
+   * of the rate, and only then is it: nftables counts octets in buckets of rate x 1 s + burst, packets in buckets of the burst.
+   */
+  readonly packetSize?: Octets;
   readonly outOfProfile: OutOfProfile;
+  /** Carries the flow's packets from here on; absent: they go the way that the routes say. */
+  readonly tunnel?: TunnelId;
 }
 
 export interface DesiredState {
@@ -62,6 +83,7 @@ export interface DesiredState {
   readonly signalling: readonly SignallingMatch[];
   readonly signallingDscp: Dscp;
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
+  readonly tunnels: ReadonlyMap<TunnelId, Tunnel>;
   readonly flows: ReadonlyMap<FlowId, FlowRule>;
 }
 
@@ -83,15 +105,27 @@ export interface ObservedClass {
   readonly backlog: Octets;
 }
 
+/** A managed interface as it is now. */
+export interface ObservedInterface {
+  readonly name: string;
+  /** False while there is no such device: nothing is lost by that, its tree is made when it appears. */
+  readonly present: boolean;
+  /** What its tree is made for: the configured rate, or the device's speed where that is lower. */
+  readonly rate: BitsPerSecond;
+}
+
 export interface ObservedState {
-  /** False when our table or an interface's tree is missing or is not as we make it. */
+  /** False when our table or the tree of a present interface is missing or is not as we make it. */
   readonly structure: boolean;
   /**
    * What the structure was made for: differs when interfaces or signalling are wanted otherwise. Always given by `read`
    * for an intact structure; a caller that plans from what it applied itself may leave it out.
    */
   readonly structureId?: string;
+  /** Those the structure was made for. */
+  readonly interfaces: readonly ObservedInterface[];
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
+  readonly tunnels: ReadonlyMap<TunnelId, Tunnel>;
   readonly classes: readonly ObservedClass[];
   readonly flows: ReadonlyMap<FlowId, ObservedFlow>;
 }
@@ -100,7 +134,10 @@ export type KernelChange =
   | { readonly kind: "structure" }
   | { readonly kind: "pool.set"; readonly pool: PoolClass }
   | { readonly kind: "pool.remove"; readonly pool: PoolClass }
-  | { readonly kind: "flow.add"; readonly rule: FlowRule }
+  | { readonly kind: "tunnel.set"; readonly tunnel: Tunnel }
+  | { readonly kind: "tunnel.remove"; readonly tunnel: Tunnel }
+  /** `counters`: what it starts from, where a flow comes back that somebody else took away. */
+  | { readonly kind: "flow.add"; readonly rule: FlowRule; readonly counters?: FlowCounters }
   | { readonly kind: "flow.remove"; readonly rule: FlowRule };
 
 export interface ApplyResult {
@@ -108,16 +145,54 @@ export interface ApplyResult {
   readonly removed: ReadonlyMap<FlowId, FlowCounters>;
 }
 
+/** Something that may have changed what is ours. None is lost: where the kernel dropped one, `lost` takes its place. */
+export type KernelEvent =
+  /** Somebody else changed nf_tables: perhaps our table, perhaps another. */
+  | { readonly kind: "ruleset" }
+  /** A device came, went, was renamed, went up or down, or changed its speed. */
+  | { readonly kind: "interface"; readonly interface: string }
+  /** A qdisc or class of a device was changed by somebody else. */
+  | { readonly kind: "queueing"; readonly interface: string }
+  /** Events were lost: anything may have changed. */
+  | { readonly kind: "lost"; readonly reason: string };
+
+export interface KernelWatch {
+  close(): Promise<void>;
+}
+
+/** One call of a tool as it would be made, in order: what `--dry-run` prints. */
+export interface RenderedStep {
+  readonly tool: "nft" | "tc" | "ip" | "iptables-restore" | "ip6tables-restore" | "ipset";
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Its standard input. */
+  readonly input: string;
+}
+
+/** Which parts of Linux carry it out, for `doctor` and `show`. */
+export interface BackendInfo {
+  readonly name: "nftables" | "iptables" | "dsmark" | "fake";
+  /** One sentence: what it uses, and why this was chosen. */
+  readonly detail: string;
+}
+
 /**
  * `plan` is pure. `apply` is all or nothing for flows: either every flow change of the call is in the
  * kernel when it resolves, or none is and it rejects with a KernelError that names object and errno.
  */
 export interface KernelPort {
+  readonly backend: BackendInfo;
   read(): Promise<ObservedState>;
   plan(desired: DesiredState, observed: ObservedState): readonly KernelChange[];
   apply(desired: DesiredState, changes: readonly KernelChange[]): Promise<ApplyResult>;
   /** Live counters: of all flows, or of these alone. Flows that are not there are left out. */
   counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>>;
+  /** Exactly what `apply` would do, as tool calls; nothing is changed. */
+  render(desired: DesiredState, changes: readonly KernelChange[]): Promise<readonly RenderedStep[]>;
+  /** What `cleanup` would do. */
+  renderCleanup(): Promise<readonly RenderedStep[]>;
+  /** Our own changes cause no event; an event may be one too many. */
+  watch(listener: (event: KernelEvent) => void): Promise<KernelWatch>;
   /** Takes away everything that is ours, and nothing else. */
   cleanup(): Promise<void>;
   close(): Promise<void>;

@@ -35,6 +35,9 @@ export function checkFlow(rule: FlowRule): void {
   const rate = toBytesPerSecond(rule.rate);
   if (rate < 1) throw fail("a rate of 0 lets nothing through; remove the flow instead");
   if (!Number.isInteger(rule.burst) || rule.burst > U32) throw fail(`a burst is a whole number of octets to ${U32}`);
+  const { packetSize } = rule;
+  if (packetSize !== undefined && (!Number.isInteger(packetSize) || packetSize < 20 || packetSize > 0xffff))
+    throw fail("a packet size is a whole number of octets from 20 to 65535");
   if (rate + rule.burst > MAX_POLICED_OCTETS) throw fail("rate and burst together exceed what nftables can count");
 }
 
@@ -74,8 +77,12 @@ export function checkSteps(desired: DesiredState, steps: ChangeSteps): void {
       throw refuse("KERNEL_INTERFACE_INVALID", "interfaces", "one is listed twice");
   }
   steps.poolSets.forEach(checkPool);
-  for (const rule of steps.adds) {
+  for (const { rule } of steps.adds) {
     checkFlow(rule);
+    if (rule.tunnel !== undefined && !desired.tunnels.has(rule.tunnel)) {
+      const why = `its tunnel ${rule.tunnel} is not among the desired tunnels`;
+      throw refuse("KERNEL_TUNNEL_UNKNOWN", `flow ${rule.id}`, why);
+    }
     if (!desired.pools.has(rule.pool))
       throw refuse("KERNEL_POOL_UNKNOWN", `flow ${rule.id}`, `its pool ${rule.pool} is not among the desired pools`);
   }

@@ -68,6 +68,7 @@ export function desired(
       { protocol: "tcp", port: 3288, servers: ["192.0.2.2"] },
     ],
     signallingDscp: dscp(24),
+    tunnels: new Map(),
     ...rest,
     pools: new Map(pools.map((entry) => [entry.id, entry])),
     flows: new Map(flows.map((rule) => [rule.id, rule])),

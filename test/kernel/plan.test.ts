@@ -62,7 +62,14 @@ const arbitraryLoss: fc.Arbitrary<Loss> = fc.oneof(
   fc.constant<Loss>((kernel) => kernel.loseEverything()),
 );
 
-const NOTHING: ObservedState = { structure: false, pools: new Map(), classes: [], flows: new Map() };
+const NOTHING: ObservedState = {
+  structure: false,
+  interfaces: [],
+  tunnels: new Map(),
+  pools: new Map(),
+  classes: [],
+  flows: new Map(),
+};
 
 describe("plan", () => {
   it("reaches what is wanted from whatever is there, with orphans and losses, and then rests", async () => {

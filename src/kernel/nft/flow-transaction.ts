@@ -2,17 +2,18 @@
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { EchoedElement, ElementChange, NfTables } from "../netlink/nf-tables.js";
+import type { FlowAddition } from "../plan.js";
 import type { FlowId, FlowRule } from "../port.js";
 import { countersOf, createFlow, deleteFlow } from "./flow-elements.js";
 
 interface Part {
   readonly changes: readonly ElementChange[];
   readonly removes: readonly FlowRule[];
-  readonly adds: readonly FlowRule[];
+  readonly adds: readonly FlowAddition[];
 }
 
 /** As many flows to a part as one transaction may hold; removals come first, so that keys are free. */
-function partsOf(removes: readonly FlowRule[], adds: readonly FlowRule[], limit: number): readonly Part[] {
+function partsOf(removes: readonly FlowRule[], adds: readonly FlowAddition[], limit: number): readonly Part[] {
   const perPart = Math.floor(limit / 2);
   const parts: Part[] = [];
   const total = removes.length + adds.length;
@@ -23,7 +24,7 @@ function partsOf(removes: readonly FlowRule[], adds: readonly FlowRule[], limit:
     parts.push({
       removes: gone,
       adds: come,
-      changes: [...gone.flatMap(deleteFlow), ...come.flatMap((rule) => createFlow(rule))],
+      changes: [...gone.flatMap(deleteFlow), ...come.flatMap(({ rule, counters }) => createFlow(rule, counters))],
     });
   }
   return parts;
@@ -37,7 +38,7 @@ function partsOf(removes: readonly FlowRule[], adds: readonly FlowRule[], limit:
 export async function applyFlows(
   elements: NfTables,
   removes: readonly FlowRule[],
-  adds: readonly FlowRule[],
+  adds: readonly FlowAddition[],
   log: Logger,
 ): Promise<Map<FlowId, FlowCounters>> {
   const done: { readonly part: Part; readonly echoes: readonly EchoedElement[] }[] = [];
@@ -60,7 +61,7 @@ async function undo(elements: NfTables, part: Part, echoes: readonly EchoedEleme
   const counters = countersOf(echoes);
   try {
     await elements.transact([
-      ...part.adds.flatMap(deleteFlow),
+      ...part.adds.flatMap(({ rule }) => deleteFlow(rule)),
       ...part.removes.flatMap((rule) => createFlow(rule, counters.get(rule.id))),
     ]);
   } catch (error) {

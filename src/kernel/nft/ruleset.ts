@@ -1,5 +1,6 @@
 /** The static part of our table as text for `nft -f`: constant in the number of sessions. Pure. */
 import { familyOf, type IpFamily } from "../../model/ip.js";
+import type { StructureState } from "../classifier.js";
 import { MARK } from "../mark.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "../port.js";
 import { structureId } from "../structure-id.js";
@@ -26,10 +27,8 @@ export const listingComment = (digest: string): string => LISTING_PREFIX + diges
 const interfaceComment = (link: ManagedInterface): string =>
   `${INTERFACE_PREFIX}${link.name}:${link.rate}:${link.overhead}:${link.signallingRate}`;
 
-export interface TableState {
-  readonly structureId: string | undefined;
+export interface TableState extends StructureState {
   readonly listing: string | undefined;
-  readonly interfaces: readonly ManagedInterface[];
 }
 
 /** From the comments of the state set's elements. */

@@ -65,7 +65,7 @@ export class RouterPep implements PepHandlers {
   constructor(options: RouterPepOptions) {
     this.#options = options;
     this.#store = this.#newStore();
-    this.#desired = { ...options.local, pools: new Map(), flows: new Map() };
+    this.#desired = { ...options.local, pools: new Map(), tunnels: new Map(), flows: new Map() };
   }
 
   get desired(): DesiredState {
@@ -77,7 +77,7 @@ export class RouterPep implements PepHandlers {
     const { kernel, local } = this.#options;
     const observed = await kernel.read();
     const flows = new Map([...observed.flows].map(([id, { rule }]) => [id, rule]));
-    this.#desired = { ...local, pools: observed.pools, flows };
+    this.#desired = { ...local, pools: observed.pools, tunnels: observed.tunnels, flows };
     await kernel.apply(this.#desired, kernel.plan(this.#desired, observed));
     this.#client = client;
     client.start();
@@ -189,7 +189,7 @@ export class RouterPep implements PepHandlers {
 
   async #enforceAll({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     const { kernel, log, local } = this.#options;
-    const next = { ...local, pools, flows: present(touched) };
+    const next = { ...local, pools, tunnels: this.#desired.tunnels, flows: present(touched) };
     const changes = kernel.plan(next, await kernel.read());
     const removed = await this.#apply(next, changes);
     this.#desired = next;
@@ -200,9 +200,11 @@ export class RouterPep implements PepHandlers {
   /** Only what the transaction touched is looked at: the cost does not grow with the flows that are there. */
   async #enforceTouched({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     const { kernel, local } = this.#options;
-    const { flows } = this.#desired;
+    const { flows, tunnels } = this.#desired;
     const observed: ObservedState = {
       structure: true,
+      interfaces: [],
+      tunnels,
       pools: this.#desired.pools,
       classes: [],
       flows: new Map(
@@ -212,7 +214,7 @@ export class RouterPep implements PepHandlers {
         }),
       ),
     };
-    const wanted = { ...local, pools, flows: present(touched) };
+    const wanted = { ...local, pools, tunnels, flows: present(touched) };
     const removed = await this.#apply(wanted, kernel.plan(wanted, observed));
     for (const [id, rule] of touched) {
       if (rule === undefined) flows.delete(id);
