@@ -1,4 +1,13 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+/** Node runs no TypeScript: tests of the source compile the netlink agent's program from it. */
+const alias = [
+  {
+    find: /^\.\/agent-program\.js$/,
+    replacement: fileURLToPath(new URL("test/kernel/agent-program.ts", import.meta.url)),
+  },
+];
 
 /**
  * unit: no privileges. kernel: root, own network namespaces. lab: whole roles in a namespace lab. One after the other, so that
@@ -9,6 +18,7 @@ export default defineConfig({
     reporters: ["default"],
     projects: [
       {
+        resolve: { alias },
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
@@ -19,6 +29,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias },
         test: { name: "kernel", include: ["test/kernel/real/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {

@@ -9,7 +9,7 @@ source "$script_dir/lib/common.sh"
 exec 1>&2
 
 readonly packages=(nftables iproute2 tshark tcpdump sip-tester openssl procps util-linux iputils-ping ethtool jq shellcheck
-  libxml2-utils
+  libxml2-utils iptables ipset
   python3 make g++)
 # The command by which a package is known to be there; kept beside the list because asking dpkg for
 # each is slower than looking.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `npm run soak [-- NAME]`: the long runs, of which `npm test` has a short sample each.
 #   fuzz   every property and fuzz test with SLUICE_FUZZ_RUNS inputs (default 20000)
+#   kill   kill -9 of a router while it installs, removes and resizes, SLUICE_KILLS times (default 200)
 #   lab    the failure matrix of the lab, SLUICE_LAB_ROUNDS times over (default 5)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +9,10 @@ bash scripts/setup.sh
 
 fuzz() {
   SLUICE_FUZZ_RUNS=${SLUICE_FUZZ_RUNS:-20000} npx --no-install vitest run --project unit --testTimeout=3600000
+}
+
+kill_router() {
+  SLUICE_KILLS=${SLUICE_KILLS:-200} npx --no-install vitest run --project kernel --testTimeout=3600000 test/kernel/real/kill.test.ts
 }
 
 lab() {
@@ -20,10 +25,11 @@ lab() {
 
 case ${1:-all} in
   fuzz) fuzz ;;
+  kill) kill_router ;;
   lab) lab ;;
-  all) fuzz && lab ;;
+  all) fuzz && kill_router && lab ;;
   *)
-    echo "soak: no soak named '$1'; there are: fuzz, lab" >&2
+    echo "soak: no soak named '$1'; there are: fuzz, kill, lab" >&2
     exit 2
     ;;
 esac

@@ -3,8 +3,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ROLES, type Role } from "../config/load.js";
 import { SHOW_TOPICS, type ShowTopic } from "../control/views.js";
 import { check } from "./check.js";
+import { type CleanupOptions, cleanup } from "./cleanup.js";
 import { describeError } from "./describe-error.js";
-import { doctor } from "./doctor.js";
+import { type DiffOptions, diff } from "./diff.js";
+import { type DoctorOptions, doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
 import type { TargetOptions } from "./roles.js";
@@ -69,8 +71,23 @@ function buildProgram(io: CliIo, version: string, done: (code: number) => void):
       done(await trace(session, options, io)),
     );
   asking(program.command("doctor"), io)
-    .description("look for what is wrong with this machine and the roles on it")
-    .action(async (options: AskOptions) => done(await doctor(options, io)));
+    .description("look for what is wrong with this machine and the roles on it, and tell what mends it")
+    .option("-c, --config <file>", "configuration of the role that is to run here")
+    .option("--all", "list what is well, too")
+    .action(async (options: DoctorOptions) => done(await doctor(options, io)));
+  asking(program.command("diff"), io)
+    .description("compare what a router wants with what the kernel holds: exit code 0 none, 1 differences, 2 error")
+    .option("-c, --config <file>", "the router's configuration; compared itself where the router does not run")
+    .option("--dry-run", "print exactly what would mend it, as commands for a shell")
+    .action(async (options: DiffOptions) => done(await diff(options, io)));
+  program
+    .command("cleanup")
+    .description("take everything of a router out of the kernel, and nothing else")
+    .requiredOption("-c, --config <file>", "the router's configuration file")
+    .option("--dry-run", "print exactly what would be run, and change nothing")
+    .option("--force", "although the router is running")
+    .addOption(outputOption())
+    .action(async (options: CleanupOptions) => done(await cleanup(options, io)));
   return program;
 }
 
@@ -81,10 +98,13 @@ interface AskOptions extends TargetOptions {
 /** The options of every verb that asks running roles. */
 function asking(command: Command, io: CliIo): Command {
   return command
-    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .addOption(outputOption())
     .option("--socket <path>", "control socket of a role; may be given again", collect, [])
     .option("--run-dir <dir>", "directory of the control sockets", io.env.SLUICE_RUN_DIR ?? DEFAULT_RUN_DIR);
 }
+
+const outputOption = (): Option =>
+  new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table");
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 

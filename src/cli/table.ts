@@ -39,7 +39,7 @@ export function renderTable<Row>(
 
 // What peers sent may be in a cell: a terminal must not obey it.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const clean = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+export const clean = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 
 function pad(text: string, width: number, align: "left" | "right"): string {
   return align === "left" ? text.padEnd(width) : text.padStart(width);

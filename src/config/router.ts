@@ -1,19 +1,31 @@
 /** Schema of a router: the enforcement point on a Linux gateway. */
 import { z } from "zod";
-import { octets } from "../model/units.js";
+import { octets, seconds } from "../model/units.js";
 import { type CrossProblem, commonKeys, duplicates } from "./common.js";
 import type { PathContext } from "./paths.js";
-import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress } from "./scalars.js";
+import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress, time } from "./scalars.js";
 
 const interfaceKeys = () =>
   z.strictObject({
     name: interfaceName().describe("The interface, as `ip link` shows it."),
-    rate: rate().describe("What the link can carry, counted at layer 2: the root of the HTB tree."),
+    rate: rate().describe(
+      "What the link can carry, counted at layer 2: the root of the HTB tree. A device that tells a lower speed is held to that.",
+    ),
     signalling: rate().describe("Guaranteed to signalling on this interface, counted at layer 2."),
     overhead: count(0, 256)
       .transform(octets)
       .default(octets(0))
       .describe("Octets the link adds to each packet beyond what the kernel counts (ADSL, a tag set by the switch)."),
+    mpu: count(0, 1000)
+      .transform(octets)
+      .optional()
+      .describe("Least octets that a packet takes on the link, however short it is (64 on Ethernet)."),
+    linkLayer: z
+      .enum(["ethernet", "atm", "adsl"])
+      .optional()
+      .describe(
+        "What the link cuts packets into: cells of 53 octets with 48 of payload on ATM and most ADSL; absent means frames.",
+      ),
   });
 
 const serverKeys = () =>
@@ -38,6 +50,25 @@ export const routerSchema = (context: PathContext) =>
     kernel: z
       .strictObject({
         table: identifier().default("sluice").describe("Name of the own nftables table (family inet)."),
+        backend: z
+          .enum(["auto", "nftables", "iptables", "dsmark"])
+          .default("auto")
+          .describe(
+            "What marks, polices and counts. `auto` takes nftables, or iptables with ipset where nftables does not work. " +
+              "`dsmark` has the queueing discipline DSMARK set the code points; Linux 6.3 and later do not have it.",
+          ),
+        programming: z
+          .enum(["auto", "netlink", "shell"])
+          .default("auto")
+          .describe(
+            "How elements of nftables are changed: over netlink, or by one `nft -i` that stays. `auto` takes netlink where it works.",
+          ),
+        maxFlows: count(1, 1_000_000)
+          .default(65_536)
+          .describe("Most flows that each map of the kernel holds. A call has up to eight."),
+        reconcile: time()
+          .default(seconds(60))
+          .describe("How often the kernel is compared with what is wanted even if nothing seems to have happened."),
         interfaces: z.array(interfaceKeys()).min(1).max(64).describe("Interfaces that get an HTB tree."),
       })
       .describe("What is managed in the Linux kernel."),

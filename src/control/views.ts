@@ -72,6 +72,54 @@ export interface KernelView {
   readonly structure: boolean;
   readonly flows: number;
   readonly classes: readonly KernelClassView[];
+  /** How the kernel is kept as it is wanted. */
+  readonly reconcile?: ReconcileView;
+}
+
+/** Comparisons of the kernel with what is wanted (passes) since the start, and what came of them. */
+export interface ReconcileView {
+  readonly passes: number;
+  readonly lastPass?: {
+    readonly at: Timestamp;
+    readonly duration: Millis;
+    /** False when the kernel could not be read, or something could not be repaired. */
+    readonly ok: boolean;
+    /** Objects that were not as wanted. */
+    readonly differences: number;
+  };
+  /** Passes that found something to repair. */
+  readonly repairs: number;
+  /** Transactions that the kernel did not carry out. */
+  readonly failures: number;
+  /** Objects that the kernel is not believed to hold as they are wanted. */
+  readonly pending: number;
+}
+
+/** One object that the kernel does not hold as it is wanted; the texts are for people. */
+export interface DifferenceView {
+  readonly kind: "structure" | "interface" | "pool" | "tunnel" | "flow";
+  readonly object: string;
+  readonly wanted: string;
+  readonly found: string;
+}
+
+/** One call of a tool: its arguments, and what it reads. */
+export interface StepView {
+  readonly tool: string;
+  readonly args: readonly string[];
+  readonly input: string;
+}
+
+/** `/v1/diff`, and `/v1/diff?render=1` with `steps`: intent against kernel, and exactly what would mend it. */
+export interface DiffView {
+  /** What carries it out, and why. */
+  readonly backend: string;
+  /** The first of them. */
+  readonly differences: readonly DifferenceView[];
+  readonly total: number;
+  /** Flows that stay as they are. */
+  readonly kept: number;
+  readonly steps?: readonly StepView[];
 }
 
 /** `/v1/show/peers` */

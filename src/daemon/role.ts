@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { RoleConfig } from "../config/load.js";
 import { type ControlRoute, ControlServer } from "../control/server.js";
-import type { EventsView, HealthView } from "../control/views.js";
+import type { DiffView, EventsView, HealthView } from "../control/views.js";
 import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
 import type { LadderProtocol } from "../model/event.js";
 import type { Logger } from "../model/log.js";
@@ -58,6 +58,8 @@ export async function buildRole<Config extends RoleConfig>(
 export interface ControlRoutes {
   readonly show: Readonly<Record<string, () => Promise<unknown> | unknown>>;
   readonly explain?: (session: string) => Promise<unknown> | unknown;
+  /** Intent against kernel; `render`: with what would mend it. */
+  readonly diff?: (render: boolean) => Promise<DiffView>;
   /** What is wrong now, one sentence each. */
   readonly problems: () => readonly string[];
 }
@@ -67,7 +69,7 @@ const VERSION = "0.1.0";
 /** The local API. Last to open: whoever finds it can use the role. */
 export async function openControl<Config extends RoleConfig>(
   context: RoleContext<Config>,
-  { show, explain, problems }: ControlRoutes,
+  { show, explain, diff, problems }: ControlRoutes,
 ): Promise<void> {
   const { config, log, clock, cleanup, events } = context;
   const since = clock.now();
@@ -86,6 +88,7 @@ export async function openControl<Config extends RoleConfig>(
   if (explain !== undefined) {
     routes["/v1/explain"] = async ({ session = "" }) => explain((await events.resolve(session)) ?? session);
   }
+  if (diff !== undefined) routes["/v1/diff"] = ({ render }) => diff(render !== undefined);
   const server = new ControlServer({ path: config.control, routes, log });
   await server.listen();
   cleanup.add(() => server.close());

@@ -4,16 +4,17 @@ import type { KernelView, PolicyView, PoolView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
-import { openLinuxKernel } from "../kernel/linux.js";
-import type { KernelPort } from "../kernel/port.js";
+import type { KernelKeeper, KernelPort } from "../kernel/port.js";
+import { Reconciler } from "../kernel/reconcile/reconciler.js";
 import { describeFlow } from "../model/flow.js";
 import type { Logger } from "../model/log.js";
-import { dscpOf } from "../model/phb.js";
 import { bitsPerSecond, millis } from "../model/units.js";
-import { type LocalState, RouterPep } from "../pep/router/router-pep.js";
+import { RouterPep } from "../pep/router/router-pep.js";
 import { UsageJournal } from "../pep/router/usage-journal.js";
+import { diffKernel } from "./kernel-diff.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
+import { localState, openRouterKernel } from "./router-kernel.js";
 
 /**
  * The complete policy is one decision, some 1.5 kB for each session: room for ten thousand sessions, four times over.
@@ -27,15 +28,23 @@ export const runRouter = (config: RouterConfig, log: Logger): Promise<RunningRol
 
 async function build(context: RoleContext<RouterConfig>): Promise<void> {
   const { config, log, clock, cleanup, events, statePath } = context;
-  const kernel = await openLinuxKernel({ table: config.kernel.table, log });
+  const kernel = await openRouterKernel(config, log);
   cleanup.add(() => kernel.close());
   const journal = new UsageJournal(statePath("router.db"), clock);
   cleanup.add(() => journal.close());
+  const keeper = new Reconciler({
+    kernel,
+    local: localState(config),
+    usage: journal,
+    clock,
+    log,
+    reconcileInterval: config.kernel.reconcile,
+  });
+  cleanup.add(() => keeper.close());
   let client: PepClient | undefined;
   const pep = new RouterPep({
     identity: { name: config.name, maxMessage: COPS_LIMITS.maxMessage },
-    local: localState(config),
-    kernel,
+    kernel: keeper,
     journal,
     clock,
     log,
@@ -64,31 +73,19 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   await pep.start(connected);
   await openControl(context, {
     show: {
-      policies: () => policies(pep, kernel),
-      pools: () => pools(pep),
-      kernel: () => kernelView(kernel),
+      policies: () => policies(keeper),
+      pools: () => pools(keeper),
+      kernel: () => kernelView(kernel, keeper),
       peers: () => [policyServerView(connected, "COPS-PR")],
     },
-    problems: () => policyServerProblems(connected),
+    diff: (render) => diffKernel(kernel, keeper.desired, render),
+    problems: () => [...policyServerProblems(connected), ...keeper.problems()],
   });
 }
 
-function localState({ kernel, signalling }: RouterConfig): LocalState {
-  return {
-    interfaces: kernel.interfaces.map(({ name, rate, overhead, signalling: signallingRate }) => ({
-      name,
-      rate,
-      overhead,
-      signallingRate,
-    })),
-    signalling: signalling.servers.map(({ protocol, port, addresses }) => ({ protocol, port, servers: addresses })),
-    signallingDscp: dscpOf(signalling.phb),
-  };
-}
-
-async function policies(pep: RouterPep, kernel: KernelPort): Promise<readonly PolicyView[]> {
-  const counters = await kernel.counters();
-  const { flows, pools: classes } = pep.desired;
+async function policies(keeper: KernelKeeper): Promise<readonly PolicyView[]> {
+  const counters = await keeper.counters();
+  const { flows, pools: classes } = keeper.desired;
   return [...flows.values()].map((rule) => {
     const counted = counters.get(rule.id);
     return {
@@ -104,8 +101,8 @@ async function policies(pep: RouterPep, kernel: KernelPort): Promise<readonly Po
 }
 
 /** What the flows of a pool may send together, layer 3; the policy server keeps the exact account. */
-function pools(pep: RouterPep): readonly PoolView[] {
-  const { flows, pools: classes } = pep.desired;
+function pools(keeper: KernelKeeper): readonly PoolView[] {
+  const { flows, pools: classes } = keeper.desired;
   return [...classes.values()].map(({ id, name, rate }) => {
     const own = [...flows.values()].filter(({ pool }) => pool === id);
     // Every flow of a session has its opposite: half of the sum is one direction.
@@ -115,7 +112,7 @@ function pools(pep: RouterPep): readonly PoolView[] {
   });
 }
 
-async function kernelView(kernel: KernelPort): Promise<KernelView> {
+async function kernelView(kernel: KernelPort, keeper: KernelKeeper): Promise<KernelView> {
   const { structure, flows, classes, pools: byId } = await kernel.read();
   return {
     structure,
@@ -125,5 +122,6 @@ async function kernelView(kernel: KernelPort): Promise<KernelView> {
       const { interface: name, kind, rate, sent, dropped, backlog } = found;
       return { interface: name, kind, rate, sent, dropped, backlog, ...(pool === undefined ? {} : { pool }) };
     }),
+    reconcile: keeper.status(),
   };
 }

@@ -35,6 +35,8 @@ interface Contents {
   readonly pools: Map<PoolId, PoolClass>;
   readonly tunnels: Map<TunnelId, Tunnel>;
   readonly flows: Map<FlowId, ObservedFlow>;
+  /** Whose key it is. */
+  readonly keys: Map<string, FlowId>;
 }
 
 const empty = (): Contents => ({
@@ -43,13 +45,7 @@ const empty = (): Contents => ({
   pools: new Map(),
   tunnels: new Map(),
   flows: new Map(),
-});
-
-const copyOf = (contents: Contents): Contents => ({
-  ...contents,
-  pools: new Map(contents.pools),
-  tunnels: new Map(contents.tunnels),
-  flows: new Map(contents.flows),
+  keys: new Map(),
 });
 
 /** As the kernel keeps it: whole octets per second. */
@@ -58,6 +54,12 @@ const wholeOctets = (rate: BitsPerSecond): BitsPerSecond => toBitsPerSecond(toBy
 function refused(operation: string, errno: string): KernelError {
   return new KernelError("KERNEL_REFUSED", `the kernel refused ${operation}: ${errno}`, { operation, errno });
 }
+
+const agentLost = (): KernelError =>
+  new KernelError("KERNEL_NETLINK_LOST", "the connection to the kernel was lost", { operation: "apply" });
+
+/** Of a process that is no more. */
+const never = <Result>(): Promise<Result> => new Promise(() => undefined);
 
 export interface FakeKernelOptions {
   readonly clock?: Clock;
@@ -70,10 +72,15 @@ export class FakeKernel implements KernelPort {
   readonly applied: (readonly KernelChange[])[] = [];
   readonly #clock: Clock;
   /** Shared by every port onto this kernel. */
-  #kernel: { contents: Contents } = { contents: empty() };
-  #failure: { readonly at: number; readonly error: KernelError } | undefined;
+  #kernel: { contents: Contents; readonly absent: Set<string> } = { contents: empty(), absent: new Set() };
+  #failure: { readonly at: number; readonly error: KernelError; times: number } | undefined;
+  #refusedFlow: FlowId | undefined;
+  #readFailure: KernelError | undefined;
+  #agentLost: { readonly applied: boolean } | undefined;
   #delay = 0 as Millis;
-  readonly #absent = new Set<string>();
+  #readDelay = 0 as Millis;
+  /** Calls that are left before the process is killed. */
+  #death: { calls: number; readonly landed: boolean } | undefined;
   readonly #listeners = new Set<(event: KernelEvent) => void>();
   #closed = false;
 
@@ -81,9 +88,19 @@ export class FakeKernel implements KernelPort {
     this.#clock = options.clock ?? SYSTEM_CLOCK;
   }
 
-  /** The next `apply` that has a change of index `at` (from 0) fails there, and changes nothing. */
-  failAt(at: number, error: KernelError = refused(`change ${at}`, "ENOMEM")): void {
-    this.#failure = { at, error };
+  /** The next `times` calls of `apply` that have a change of index `at` (from 0) fail there, and change nothing. */
+  failAt(at: number, error: KernelError = refused(`change ${at}`, "ENOMEM"), times = 1): void {
+    this.#failure = { at, error, times };
+  }
+
+  /** Every `apply` that adds this flow fails, until it is told otherwise. */
+  refuseFlow(id: FlowId | undefined): void {
+    this.#refusedFlow = id;
+  }
+
+  /** Every `read` fails, until it is told otherwise. */
+  failReads(error: KernelError | undefined): void {
+    this.#readFailure = error;
   }
 
   /** Every later `apply` takes this long on the clock. */
@@ -91,9 +108,45 @@ export class FakeKernel implements KernelPort {
     this.#delay = delay;
   }
 
+  /** Every later `read` and `counters` takes this long on the clock; it tells what was there at its beginning. */
+  slowReads(delay: Millis): void {
+    this.#readDelay = delay;
+  }
+
+  /** The part that speaks to the kernel dies in the next `apply`: the caller cannot know whether it was carried out. */
+  loseAgent(options: { readonly applied: boolean }): void {
+    this.#agentLost = options;
+  }
+
+  /**
+   * The process is killed in its `call`th call from now (from 1): that one and all later ones are never answered. Whether the kernel
+   * carried that one out is `landed`. To go on, `reopen`.
+   */
+  dieAt(call: number, landed: boolean): void {
+    this.#death = { calls: call, landed };
+  }
+
+  /** Faults that were asked for and have not come yet are taken back. */
+  clearFaults(): void {
+    this.#failure = undefined;
+    this.#agentLost = undefined;
+    this.#refusedFlow = undefined;
+    this.#readFailure = undefined;
+  }
+
   /** Somebody else deletes a flow. */
   loseFlow(id: FlowId): void {
-    this.#kernel.contents.flows.delete(id);
+    const { flows, keys } = this.#kernel.contents;
+    const flow = flows.get(id);
+    if (flow !== undefined) keys.delete(flowKeyId(flow.rule.key));
+    flows.delete(id);
+  }
+
+  /** Somebody else sets a flow's counters back, or forward. */
+  resetCounters(id: FlowId, counters: FlowCounters = ZERO_FLOW_COUNTERS): void {
+    const flow = this.#kernel.contents.flows.get(id);
+    if (flow === undefined) throw refused(`reset flow ${id}`, "ENOENT");
+    this.#kernel.contents.flows.set(id, { ...flow, counters });
   }
 
   losePool(id: PoolId): void {
@@ -126,12 +179,19 @@ export class FakeKernel implements KernelPort {
   }
 
   async read(): Promise<ObservedState> {
-    this.#open("read");
+    await this.#call("read");
+    if (this.#readFailure !== undefined) throw this.#readFailure;
+    const observed = this.#observe();
+    await this.#wait(this.#readDelay);
+    return observed;
+  }
+
+  #observe(): ObservedState {
     const { structureId: madeFor, interfaces, pools, tunnels, flows } = this.#kernel.contents;
     return {
       structure: madeFor !== undefined,
       ...(madeFor === undefined ? {} : { structureId: madeFor }),
-      interfaces: interfaces.map(({ name, rate }) => ({ name, present: !this.#absent.has(name), rate })),
+      interfaces: interfaces.map(({ name, rate }) => ({ name, present: !this.#kernel.absent.has(name), rate })),
       tunnels: new Map(tunnels),
       pools: new Map(pools),
       classes: this.#classes(),
@@ -144,29 +204,44 @@ export class FakeKernel implements KernelPort {
   }
 
   async apply(desired: DesiredState, changes: readonly KernelChange[]): Promise<ApplyResult> {
+    const dying = await this.#call("apply");
+    await this.#wait(this.#delay);
     this.#open("apply");
-    if (this.#delay > 0) await new Promise<void>((resolve) => this.#clock.after(this.#delay, resolve));
-    this.#open("apply");
+    const result = this.#carryOut(desired, changes);
+    if (dying) return never();
+    const lost = this.#agentLost;
+    this.#agentLost = undefined;
+    if (lost !== undefined) throw agentLost();
+    return result;
+  }
+
+  #carryOut(desired: DesiredState, changes: readonly KernelChange[]): ApplyResult {
     const steps = stepsOf(changes);
     checkSteps(desired, steps);
+    if (this.#agentLost?.applied === false) return { removed: new Map() };
     if (this.#failure !== undefined && this.#failure.at < changes.length) {
       const { error } = this.#failure;
-      this.#failure = undefined;
+      this.#failure.times -= 1;
+      if (this.#failure.times === 0) this.#failure = undefined;
       throw error;
     }
-    const next = copyOf(this.#kernel.contents);
-    if (steps.structure) {
-      next.structureId = structureId(desired);
-      next.interfaces = desired.interfaces;
+    if (steps.adds.some(({ rule }) => rule.id === this.#refusedFlow)) {
+      throw refused(`create flow ${this.#refusedFlow}`, "ENOMEM");
     }
-    if (next.structureId === undefined && changes.length > 0) throw refused("change without a structure", "ENOENT");
-    for (const tunnel of steps.tunnelSets) next.tunnels.set(tunnel.id, tunnel);
-    for (const pool of steps.poolSets) next.pools.set(pool.id, { ...pool, rate: wholeOctets(pool.rate) });
-    const removed = this.#remove(next, steps.removes);
-    this.#add(next, steps.adds);
-    for (const pool of steps.poolRemoves) next.pools.delete(pool.id);
-    for (const tunnel of steps.tunnelRemoves) next.tunnels.delete(tunnel.id);
-    this.#kernel.contents = next;
+    const { contents } = this.#kernel;
+    if (contents.structureId === undefined && !steps.structure && changes.length > 0)
+      throw refused("change without a structure", "ENOENT");
+    checkFlows(contents, steps.removes, steps.adds);
+    if (steps.structure) {
+      contents.structureId = structureId(desired);
+      contents.interfaces = desired.interfaces;
+    }
+    for (const tunnel of steps.tunnelSets) contents.tunnels.set(tunnel.id, tunnel);
+    for (const pool of steps.poolSets) contents.pools.set(pool.id, { ...pool, rate: wholeOctets(pool.rate) });
+    const removed = removeFlows(contents, steps.removes);
+    addFlows(contents, steps.adds);
+    for (const pool of steps.poolRemoves) contents.pools.delete(pool.id);
+    for (const tunnel of steps.tunnelRemoves) contents.tunnels.delete(tunnel.id);
     this.applied.push(changes);
     return { removed };
   }
@@ -180,7 +255,7 @@ export class FakeKernel implements KernelPort {
   }
 
   async watch(listener: (event: KernelEvent) => void): Promise<KernelWatch> {
-    this.#open("watch");
+    await this.#call("watch");
     this.#listeners.add(listener);
     return {
       close: async () => {
@@ -196,20 +271,22 @@ export class FakeKernel implements KernelPort {
 
   /** A device goes away, or comes back; its tree goes with it. */
   setPresent(name: string, present: boolean): void {
-    if (present) this.#absent.delete(name);
-    else this.#absent.add(name);
+    if (present) this.#kernel.absent.delete(name);
+    else this.#kernel.absent.add(name);
   }
 
   async counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    this.#open("counters");
+    await this.#call("counters");
     const { flows } = this.#kernel.contents;
     const wanted = of === undefined ? undefined : new Set([...of].map(({ id }) => id));
     const chosen = [...flows].filter(([id]) => wanted === undefined || wanted.has(id));
-    return new Map(chosen.map(([id, flow]) => [id, flow.counters]));
+    const counted = new Map(chosen.map(([id, flow]) => [id, flow.counters]));
+    await this.#wait(this.#readDelay);
+    return counted;
   }
 
   async cleanup(): Promise<void> {
-    this.#open("cleanup");
+    await this.#call("cleanup");
     this.#kernel.contents = empty();
   }
 
@@ -221,27 +298,18 @@ export class FakeKernel implements KernelPort {
     if (this.#closed) throw new KernelError("KERNEL_CLOSED", "the kernel port is closed", { operation });
   }
 
-  #remove(next: Contents, rules: readonly FlowRule[]): Map<FlowId, FlowCounters> {
-    const removed = new Map<FlowId, FlowCounters>();
-    for (const rule of rules) {
-      const flow = next.flows.get(rule.id);
-      if (flow === undefined || flowKeyId(flow.rule.key) !== flowKeyId(rule.key))
-        throw refused(`delete flow ${rule.id}`, "ENOENT");
-      next.flows.delete(rule.id);
-      removed.set(rule.id, flow.counters);
-    }
-    return removed;
+  /** Whether this is the call in which the process is killed, and which the kernel carries out all the same. */
+  async #call(operation: string): Promise<boolean> {
+    this.#open(operation);
+    const death = this.#death;
+    if (death === undefined) return false;
+    death.calls -= 1;
+    if (death.calls > 0) return false;
+    return death.calls === 0 && death.landed ? true : never();
   }
 
-  #add(next: Contents, rules: readonly FlowAddition[]): void {
-    if (rules.length === 0) return;
-    const keys = new Set([...next.flows.values()].map((flow) => flowKeyId(flow.rule.key)));
-    for (const { rule, counters = ZERO_FLOW_COUNTERS } of rules) {
-      const key = flowKeyId(rule.key);
-      if (keys.has(key)) throw refused(`create flow ${rule.id}`, "EEXIST");
-      keys.add(key);
-      next.flows.set(rule.id, { rule: { ...rule, rate: wholeOctets(rule.rate) }, counters });
-    }
+  async #wait(delay: Millis): Promise<void> {
+    if (delay > 0) await new Promise<void>((resolve) => this.#clock.after(delay, resolve));
   }
 
   #classes(): readonly ObservedClass[] {
@@ -256,5 +324,40 @@ export class FakeKernel implements KernelPort {
         { ...live, kind: "default", rate: link.rate },
       ];
     });
+  }
+}
+
+/** What is refused is refused before anything is changed. */
+function checkFlows(contents: Contents, removes: readonly FlowRule[], adds: readonly FlowAddition[]): void {
+  const gone = new Set<string>();
+  for (const { id, key } of removes) {
+    const name = flowKeyId(key);
+    if (contents.keys.get(name) !== id || gone.has(name)) throw refused(`delete flow ${id}`, "ENOENT");
+    gone.add(name);
+  }
+  const come = new Set<string>();
+  for (const { rule } of adds) {
+    const name = flowKeyId(rule.key);
+    if (come.has(name) || (contents.keys.has(name) && !gone.has(name))) {
+      throw refused(`create flow ${rule.id}`, "EEXIST");
+    }
+    come.add(name);
+  }
+}
+
+function removeFlows({ flows, keys }: Contents, rules: readonly FlowRule[]): Map<FlowId, FlowCounters> {
+  const removed = new Map<FlowId, FlowCounters>();
+  for (const { id, key } of rules) {
+    removed.set(id, flows.get(id)?.counters ?? ZERO_FLOW_COUNTERS);
+    flows.delete(id);
+    keys.delete(flowKeyId(key));
+  }
+  return removed;
+}
+
+function addFlows({ flows, keys }: Contents, additions: readonly FlowAddition[]): void {
+  for (const { rule, counters = ZERO_FLOW_COUNTERS } of additions) {
+    keys.set(flowKeyId(rule.key), rule.id);
+    flows.set(rule.id, { rule: { ...rule, rate: wholeOctets(rule.rate) }, counters });
   }
 }

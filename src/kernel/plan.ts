@@ -1,5 +1,5 @@
 /** The difference between what is wanted and what the kernel holds. Pure; shared by every implementation. */
-import { flowKeyId } from "../model/flow.js";
+import type { FlowKey } from "../model/flow.js";
 import { toBytesPerSecond } from "../model/units.js";
 import type { FlowCounters } from "../model/usage.js";
 import type { DesiredState, FlowRule, KernelChange, ObservedState, OutOfProfile, PoolClass, Tunnel } from "./port.js";
@@ -12,16 +12,27 @@ function sameOutOfProfile(left: OutOfProfile, right: OutOfProfile): boolean {
   return left.action === right.action;
 }
 
+/** nft's language has no burst of 0: what was installed by it, or by hand from a dry run, has 1. */
+const sameBurst = (left: number, right: number): boolean => Math.max(1, left) === Math.max(1, right);
+
+/** Field by field: a reading compares a hundred thousand. */
+const sameKey = (left: FlowKey, right: FlowKey): boolean =>
+  left.protocol === right.protocol &&
+  left.destination.port === right.destination.port &&
+  left.source.port === right.source.port &&
+  left.destination.address === right.destination.address &&
+  left.source.address === right.source.address;
+
 /** The kernel counts in whole octets per second: rates that fall together there are the same. */
 export function sameRule(left: FlowRule, right: FlowRule): boolean {
   return (
     left.id === right.id &&
     left.session === right.session &&
-    flowKeyId(left.key) === flowKeyId(right.key) &&
+    sameKey(left.key, right.key) &&
     left.dscp === right.dscp &&
     left.pool === right.pool &&
     toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate) &&
-    left.burst === right.burst &&
+    sameBurst(left.burst, right.burst) &&
     left.packetSize === right.packetSize &&
     left.tunnel === right.tunnel &&
     sameOutOfProfile(left.outOfProfile, right.outOfProfile)
@@ -42,7 +53,8 @@ export function sameTunnel(left: Tunnel, right: Tunnel): boolean {
     left.local === right.local &&
     left.remote === right.remote &&
     left.sourcePort === right.sourcePort &&
-    left.destinationPort === right.destinationPort
+    left.destinationPort === right.destinationPort &&
+    left.mtu === right.mtu
   );
 }
 

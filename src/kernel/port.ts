@@ -6,22 +6,29 @@
 import type { FlowKey, TransportProtocol } from "../model/flow.js";
 import type { IpAddress } from "../model/ip.js";
 import type { SessionId } from "../model/session.js";
-import type { BitsPerSecond, Dscp, Octets } from "../model/units.js";
+import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
 
 /** Identifies a flow on this router: the instance number that the policy server gave it (>= 1). */
 export type FlowId = number;
 /** Identifies a pool on this router, 1..0x7fff: becomes the HTB class and the low half of the mark. */
 export type PoolId = number;
-/** Identifies a tunnel on this router, 1..255: becomes its VXLAN identifier's low octet, its route table and its mark. */
+/** Identifies a tunnel at both of its ends, 1..255: becomes its VXLAN identifier, its route table and its mark. */
 export type TunnelId = number;
+
+/** On ATM, and ADSL over it, a packet takes whole cells: 53 octets for every 48 begun. */
+export type LinkLayer = "ethernet" | "atm" | "adsl";
 
 export interface ManagedInterface {
   readonly name: string;
-  /** The most the link can carry, counted at layer 2 as HTB counts. A device that tells a lower speed is held to that. */
+  /** The most the link can carry, counted at layer 2 as HTB counts. Hardware that tells a lower speed is held to that. */
   readonly rate: BitsPerSecond;
   /** Octets the link adds to each packet beyond what the kernel counts (ADSL, VLAN tag by the switch …). */
   readonly overhead: Octets;
+  /** The least that a packet counts on the link, overhead included: padding, such as 64 on Ethernet. */
+  readonly mpu?: Octets;
+  /** What carries the link; Ethernet where it is not given. */
+  readonly linkLayer?: LinkLayer;
   /** Guaranteed to signalling on this interface, counted at layer 2. */
   readonly signallingRate: BitsPerSecond;
 }
@@ -51,6 +58,8 @@ export interface Tunnel {
   readonly remote: IpAddress;
   readonly sourcePort: number;
   readonly destinationPort: number;
+  /** Largest inner packet, layer 3: what the path between the ends carries, less the tunnel's own headers. */
+  readonly mtu: Octets;
 }
 
 /** What becomes of packets above a flow's rate. */
@@ -195,5 +204,67 @@ export interface KernelPort {
   watch(listener: (event: KernelEvent) => void): Promise<KernelWatch>;
   /** Takes away everything that is ours, and nothing else. */
   cleanup(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the router's own configuration says, whatever the policy server wants. */
+export type LocalState = Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">;
+
+/** What the policy server wants. */
+export interface KernelPolicy {
+  /** In an update those that it is about; undefined for one that goes. */
+  readonly flows: ReadonlyMap<FlowId, FlowRule | undefined>;
+  /** All of them. */
+  readonly pools: ReadonlyMap<PoolId, PoolClass>;
+  /** All of them; absent: as they are. */
+  readonly tunnels?: ReadonlyMap<TunnelId, Tunnel>;
+}
+
+export interface Enforced {
+  /** Final counters of the flows that went. */
+  readonly finals: ReadonlyMap<FlowId, FlowCounters>;
+  /** How many changes the kernel was asked for. */
+  readonly changes: number;
+}
+
+/** Where counters are noted before a flow is removed, and its final ones afterwards: the later word stands. */
+export interface UsageSink {
+  record(counters: ReadonlyMap<FlowId, FlowCounters>): void;
+}
+
+export interface KeeperStatus {
+  /** Comparisons of the kernel with what is wanted, since the start. */
+  readonly passes: number;
+  readonly lastPass?: {
+    readonly at: Timestamp;
+    readonly duration: Millis;
+    /** False when the kernel could not be read, or something could not be repaired. */
+    readonly ok: boolean;
+    /** Objects that were not as wanted. */
+    readonly differences: number;
+  };
+  /** Passes that found something to repair. */
+  readonly repairs: number;
+  /** Transactions that the kernel did not carry out. */
+  readonly failures: number;
+  /** Objects that the kernel is not believed to hold as they are wanted. */
+  readonly pending: number;
+}
+
+/** Keeps the kernel as it is wanted, whoever else changes it. */
+export interface KernelKeeper {
+  /** A live view. */
+  readonly desired: DesiredState;
+  /** Mends the structure, and takes the flows that the kernel holds as wanted: no session is touched. */
+  start(): Promise<void>;
+  /** All or nothing; resolves when the kernel has it. @throws KernelError: then all is wanted as it was before. */
+  update(policy: KernelPolicy): Promise<Enforced>;
+  /** As `update`, and what the policy does not name is removed. */
+  replace(policy: KernelPolicy): Promise<Enforced>;
+  /** As the port's, but never less than what was told before: what somebody else's flush took is added. */
+  counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>>;
+  status(): KeeperStatus;
+  /** What is wrong now, one sentence each, with its beginning. */
+  problems(): readonly string[];
   close(): Promise<void>;
 }

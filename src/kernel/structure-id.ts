@@ -1,15 +1,25 @@
 /** Names the part of the desired state that the static structure is made from, so that a restart can tell whether it fits. */
 import { createHash } from "node:crypto";
+import type { Octets } from "../model/units.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "./port.js";
 
 /** Raised whenever the same state makes other rules: what an older Sluice left is then brought up to date in place. */
-const REVISION = 2;
+const REVISION = 3;
 
 const matchText = (match: SignallingMatch): string =>
   `${match.protocol} ${match.port} ${[...match.servers].sort().join(",")}`;
 
+/** How packets are counted beyond the overhead, by these separators; nothing where nothing is said. */
+export function accountingText(
+  { mpu = 0 as Octets, linkLayer = "ethernet" }: ManagedInterface,
+  separator: string,
+): string {
+  if (mpu === 0 && linkLayer === "ethernet") return "";
+  return `${separator}${mpu}${separator}${linkLayer}`;
+}
+
 export const interfaceText = (link: ManagedInterface): string =>
-  `${link.name} ${link.rate} ${link.overhead} ${link.signallingRate}`;
+  `${link.name} ${link.rate} ${link.overhead} ${link.signallingRate}${accountingText(link, " ")}`;
 
 /** 16 hexadecimal digits; equal for states whose interfaces and signalling are equal, in any order. */
 export function structureId(desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">): string {

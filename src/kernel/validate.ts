@@ -4,8 +4,8 @@ import { KernelError } from "../model/errors.js";
 import { describeFlow, IP_PROTOCOL } from "../model/flow.js";
 import { familyOf, parseAddress } from "../model/ip.js";
 import { toBytesPerSecond } from "../model/units.js";
-import { MAX_POOL } from "./mark.js";
 import type { ChangeSteps } from "./plan.js";
+import { MAX_POOL } from "./pool-limit.js";
 import type { DesiredState, FlowRule, ManagedInterface, PoolClass } from "./port.js";
 
 const U32 = 0xffffffff;
@@ -13,6 +13,8 @@ const U32 = 0xffffffff;
 const MAX_POLICED_OCTETS = 18_000_000_000;
 const MAX_POOL_NAME = 80;
 const MIN_LINK_RATE = 8000;
+/** 10 Tbit/s: a millisecond of it still fits what tc takes as a burst. */
+const MAX_LINK_RATE = 10_000_000_000_000;
 
 const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 0xffff;
 const isCanonical = (address: string): boolean => parseAddress(address) === address;
@@ -54,8 +56,11 @@ export function checkInterface(link: ManagedInterface): void {
   const fail = (why: string): KernelError => refuse("KERNEL_INTERFACE_INVALID", object, why);
   if (!/^[A-Za-z0-9_.-]{1,15}$/.test(link.name)) throw fail("not a name that Sluice can manage");
   if (link.rate < MIN_LINK_RATE) throw fail(`a link carries at least ${MIN_LINK_RATE} bit/s`);
+  if (link.rate > MAX_LINK_RATE) throw fail(`a link carries at most ${MAX_LINK_RATE} bit/s`);
   if (link.signallingRate > link.rate) throw fail("more is guaranteed to signalling than the link carries");
   if (!Number.isInteger(link.overhead) || link.overhead > 1000) throw fail("the overhead is 0 to 1000 octets");
+  const { mpu = 0 } = link;
+  if (!Number.isInteger(mpu) || mpu < 0 || mpu > 1000) throw fail("the least that a packet counts is 0 to 1000 octets");
 }
 
 function checkSignalling(desired: DesiredState): void {

@@ -22,6 +22,8 @@ export interface TrafficSpec {
   readonly burst: Octets;
   /** For turning layer-3 into layer-2 octets, and for packet limits; the session's steady state. */
   readonly packetsPerSecond: number;
+  /** The largest packet, where the session's descriptions tell it and all of the media's packets are about as large. */
+  readonly packetSize?: Octets;
 }
 
 /** `up` leaves the access network that a router serves, `down` enters it. */

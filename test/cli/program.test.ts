@@ -289,10 +289,10 @@ describe("check, doctor and wrong use", () => {
     await role("pol1", { "/v1/health": async () => ({ status: "degraded", problems: ["the router is away"] }) });
     const { code, out } = await sluice(["doctor", "-o", "json"], { env: { PATH: "/nonexistent" } });
     expect(code).toBe(1);
-    const { items } = JSON.parse(out) as { items: { check: string; ok: boolean; detail: string }[] };
-    expect(items).toContainEqual(
-      expect.objectContaining({ check: "role pol1", ok: false, detail: "degraded; the router is away" }),
-    );
-    expect(items).toContainEqual(expect.objectContaining({ check: "node", ok: true }));
+    const { apiVersion, kind, items } = JSON.parse(out) as { apiVersion: string; kind: string; items: object[] };
+    expect({ apiVersion, kind }).toEqual({ apiVersion: "sluice/v1", kind: "doctor" });
+    const what = "role pol1: degraded; the router is away";
+    expect(items).toContainEqual(expect.objectContaining({ id: "role.health", severity: "warning", what }));
+    expect(items).toContainEqual(expect.objectContaining({ id: "version.node", severity: "ok" }));
   });
 });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { samePool, sameRule } from "../../src/kernel/plan.js";
-import type { DesiredState, FlowRule, KernelPort, ManagedInterface, PoolClass } from "../../src/kernel/port.js";
+import type { DesiredState, FlowRule, KernelPort, ManagedInterface, PoolClass, Tunnel } from "../../src/kernel/port.js";
 import { kilobitsPerSecond, octets } from "../../src/model/units.js";
 import { ZERO_FLOW_COUNTERS } from "../../src/model/usage.js";
 import { desired as desiredState, flow, flow6, pool, remark } from "./fixtures.js";
@@ -13,6 +13,15 @@ export interface ContractSubject {
   /** Another port onto the same kernel, as after a restart. */
   reopen(): Promise<KernelPort>;
 }
+
+/** What not every back end can do; one that cannot must refuse it before anything is touched. */
+export interface Capabilities {
+  /** Flows that differ in the source port alone are told apart. */
+  readonly sourcePortAlone: boolean;
+  readonly tunnels: boolean;
+}
+
+const EVERYTHING: Capabilities = { sourcePortAlone: true, tunnels: true };
 
 type Subject = ContractSubject;
 
@@ -68,7 +77,11 @@ const arbitraryPools: fc.Arbitrary<readonly PoolClass[]> = fc
     ...(extra === null ? [] : [extra]),
   ]);
 
-export function describeKernelContract(name: string, make: () => Promise<Subject>): void {
+export function describeKernelContract(
+  name: string,
+  make: () => Promise<Subject>,
+  capabilities: Capabilities = EVERYTHING,
+): void {
   describe(`kernel contract: ${name}`, () => {
     let subject: Subject;
     let kernel: KernelPort;
@@ -216,6 +229,57 @@ export function describeKernelContract(name: string, make: () => Promise<Subject
         await expect(attempt).rejects.toMatchObject({ family: "kernel", detail: { errno: "EINVAL" } });
       }
       await expectHeld(kernel, state);
+    });
+
+    /** With everything else that a call may carry beside it. */
+    const expectRefusal = async (rule: FlowRule, tunnels: DesiredState["tunnels"] = new Map()): Promise<void> => {
+      const state = wanted([flow(1), flow(2)]);
+      await reconcile(kernel, state);
+      const next = wanted([flow(1), flow(3), rule], { pools: [pool(1, 2000), pool(2)], tunnels });
+      const attempt = kernel.apply(next, kernel.plan(next, await kernel.read()));
+      await expect(attempt).rejects.toMatchObject({
+        family: "kernel",
+        code: "KERNEL_UNSUPPORTED",
+        message: expect.stringContaining(`flow ${rule.id}`),
+        remedy: expect.any(String),
+      });
+      await expectHeld(kernel, state);
+    };
+
+    it(`${capabilities.sourcePortAlone ? "tells" : "refuses to tell"} flows apart by the source port alone`, async () => {
+      const { key } = flow(1);
+      const others = [
+        flow(4, { key: { ...key, source: { ...key.source, port: 9 } } }),
+        anySource(flow(4, { key })),
+        flow(4, { key: { ...key, source: { ...key.source, port: 9 } }, rate: kilobitsPerSecond(1) }),
+      ];
+      for (const other of others) {
+        if (!capabilities.sourcePortAlone) await expectRefusal(other);
+        else {
+          const state = wanted([flow(1), other]);
+          await reconcile(kernel, state);
+          await expectHeld(kernel, state);
+        }
+      }
+      // One after the other is another matter.
+      const [other = flow(4)] = others;
+      await reconcile(kernel, wanted([flow(1)]));
+      await reconcile(kernel, wanted([other]));
+      await expectHeld(kernel, wanted([other]));
+    });
+
+    it.skipIf(capabilities.tunnels)("refuses tunnels", async () => {
+      const tunnel: Tunnel = {
+        id: 1,
+        name: "core",
+        kind: "vxlan",
+        local: "203.0.113.1",
+        remote: "203.0.113.2",
+        sourcePort: 4790,
+        destinationPort: 4789,
+        mtu: octets(1450),
+      };
+      await expectRefusal(flow(4, { tunnel: 1 }), new Map([[1, tunnel]]));
     });
 
     it("resizes, adds and removes pools", async () => {

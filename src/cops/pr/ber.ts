@@ -1,5 +1,4 @@
-/** The part of BER that PIB attributes need: definite lengths, primitive types (RFC 3159, RFC 3084 §4.3). */
-import { InternalError } from "../../model/errors.js";
+/** The part of BER that PIB attributes need: definite lengths, primitive types (RFC 3159, RFC 3084 §4.3). Reading. */
 import { GPERR, PrDecodeError } from "./errors.js";
 import { type Oid, ZERO_OID } from "./oid.js";
 
@@ -28,60 +27,6 @@ export type BerType = BerValue["type"];
 
 const TYPE_OF = new Map<number, BerType>(Object.entries(BER_TAG).map(([type, tag]) => [tag, type as BerType]));
 
-export function encodeBer(value: BerValue): Buffer {
-  const contents = encodeContents(value);
-  return Buffer.concat([Buffer.from([BER_TAG[value.type]]), encodeLength(contents.length), contents]);
-}
-
-function encodeContents(value: BerValue): Buffer {
-  switch (value.type) {
-    case "integer":
-    case "unsigned32":
-    case "timeTicks":
-    case "integer64":
-    case "unsigned64":
-      return encodeInteger(BigInt(value.value));
-    case "octets":
-    case "ipAddress":
-    case "opaque":
-      return value.value;
-    case "oid":
-      return encodeOid(value.value);
-    case "null":
-      return Buffer.alloc(0);
-  }
-}
-
-function encodeLength(length: number): Buffer {
-  if (length < 0x80) return Buffer.from([length]);
-  if (length <= 0xff) return Buffer.from([0x81, length]);
-  return Buffer.from([0x82, length >> 8, length & 0xff]);
-}
-
-/** Two's complement in as few octets as hold it: unsigned values with the top bit set get a leading zero. */
-function encodeInteger(value: bigint): Buffer {
-  const octets: number[] = [];
-  let rest = value;
-  for (;;) {
-    octets.unshift(Number(rest & 0xffn));
-    const negative = (rest & 0x80n) !== 0n;
-    rest >>= 8n;
-    if ((rest === 0n && !negative) || (rest === -1n && negative)) return Buffer.from(octets);
-  }
-}
-
-function encodeOid(value: Oid): Buffer {
-  const [root = 0, branch = 0, ...arcs] = value.split(".").map(Number);
-  return Buffer.from([root * 40 + branch, ...arcs].flatMap(encodeArc));
-}
-
-function encodeArc(arc: number): number[] {
-  if (!Number.isInteger(arc) || arc < 0) throw new InternalError("OID", `arc ${arc} is not a whole number`);
-  const groups = [arc % 128];
-  for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) groups.unshift(0x80 | (rest % 128));
-  return groups;
-}
-
 /** Reads TLVs until the end. @throws PrDecodeError with GPERR 3 (unknown tag) or 7 (length) */
 export function decodeBer(octets: Buffer): BerValue[] {
   const values: BerValue[] = [];
@@ -93,9 +38,13 @@ export function decodeBer(octets: Buffer): BerValue[] {
       const detail = { offset, object: "BER tag" };
       throw new PrDecodeError(`unknown ASN.1 tag ${tag}`, detail, { code: GPERR.unknownAsn1Tag, subCode: tag });
     }
-    const { start, end } = contentsPlace(octets, offset + 1);
-    values.push(decodeContents(type, octets.subarray(start, end), offset));
-    offset = end;
+    const length = contentsLength(octets, offset + 1);
+    const start = offset + 1 + lengthOfLength(octets, offset + 1);
+    if (start + length > octets.length) {
+      throw badLength("value ends after its object", offset + 1, length, octets.length - start);
+    }
+    values.push(decodeContents(type, octets, { start, end: start + length, offset }));
+    offset = start + length;
   }
   return values;
 }
@@ -107,73 +56,115 @@ export function decodeOidTlv(octets: Buffer): Oid {
   return value.value;
 }
 
-function contentsPlace(octets: Buffer, at: number): { start: number; end: number } {
-  if (at >= octets.length) throw badLength("tag without a length", at);
+/** Octets of the length field at `at`. */
+function lengthOfLength(octets: Buffer, at: number): number {
   const first = octets.readUInt8(at);
-  const extra = first < 0x80 ? 0 : first & 0x7f;
-  // 0x80, the indefinite form, has no place in primitive types; an object holds no more than two octets can count.
-  if (first === 0x80 || extra > 2 || at + 1 + extra > octets.length) throw badLength("BER length", at);
-  const start = at + 1 + extra;
-  const length = extra === 0 ? first : octets.readUIntBE(at + 1, extra);
-  if (start + length > octets.length) throw badLength("value ends after its object", at, length, octets.length - start);
-  return { start, end: start + length };
+  return first < 0x80 ? 1 : 1 + (first & 0x7f);
 }
 
-function decodeContents(type: BerType, contents: Buffer, offset: number): BerValue {
+/** What the length field at `at` says. */
+function contentsLength(octets: Buffer, at: number): number {
+  if (at >= octets.length) throw badLength("tag without a length", at);
+  const first = octets.readUInt8(at);
+  if (first < 0x80) return first;
+  const extra = first & 0x7f;
+  // 0x80, the indefinite form, has no place in primitive types; an object holds no more than two octets can count.
+  if (extra === 0 || extra > 2 || at + 1 + extra > octets.length) throw badLength("BER length", at);
+  return octets.readUIntBE(at + 1, extra);
+}
+
+/** The contents of one TLV, and where it begins: for the error. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly offset: number;
+}
+
+function decodeContents(type: BerType, octets: Buffer, span: Span): BerValue {
+  const { start, end, offset } = span;
   switch (type) {
     case "integer":
       // Up to five octets: RFC 3084 §4.3 shows an Unsigned32 under this tag.
-      return { type, value: Number(decodeInteger(contents, 5, offset)) };
+      return { type, value: decodeInteger(octets, span, 5) };
     case "unsigned32":
-    case "timeTicks":
-      return { type, value: Number(inRange(decodeInteger(contents, 5, offset), 0n, 0xffffffffn, offset)) };
+    case "timeTicks": {
+      const value = decodeInteger(octets, span, 5);
+      if (value < 0 || value > 0xffffffff) throw badLength("number outside of its type", offset);
+      return { type, value };
+    }
     case "integer64":
-      return { type, value: decodeInteger(contents, 8, offset) };
-    case "unsigned64":
-      return { type, value: inRange(decodeInteger(contents, 9, offset), 0n, 0xffffffffffffffffn, offset) };
+      return { type, value: decodeBigInteger(octets, span, 8) };
+    case "unsigned64": {
+      const value = decodeBigInteger(octets, span, 9);
+      if (value < 0n || value > 0xffffffffffffffffn) throw badLength("number outside of its type", offset);
+      return { type, value };
+    }
     case "octets":
     case "opaque":
-      return { type, value: contents };
+      return { type, value: octets.subarray(start, end) };
     case "ipAddress":
-      if (contents.length !== 4) throw badLength("IpAddress", offset, 4, contents.length);
-      return { type, value: contents };
+      if (end - start !== 4) throw badLength("IpAddress", offset, 4, end - start);
+      return { type, value: octets.subarray(start, end) };
     case "oid":
-      return { type, value: decodeOid(contents, offset) };
+      return { type, value: decodeOid(octets, span) };
     case "null":
-      if (contents.length !== 0) throw badLength("NULL with contents", offset, 0, contents.length);
+      if (end !== start) throw badLength("NULL with contents", offset, 0, end - start);
       return { type };
   }
 }
 
-function decodeInteger(contents: Buffer, max: number, offset: number): bigint {
-  if (contents.length === 0 || contents.length > max) throw badLength("integer", offset, max, contents.length);
-  return BigInt.asIntN(contents.length * 8, BigInt(`0x${contents.toString("hex")}`));
+function decodeInteger(octets: Buffer, { start, end, offset }: Span, max: number): number {
+  const length = end - start;
+  if (length === 0 || length > max) throw badLength("integer", offset, max, length);
+  return octets.readIntBE(start, length);
 }
 
-function inRange(value: bigint, low: bigint, high: bigint, offset: number): bigint {
-  if (value < low || value > high) throw badLength("number outside of its type", offset);
-  return value;
+function decodeBigInteger(octets: Buffer, { start, end, offset }: Span, max: number): bigint {
+  const length = end - start;
+  if (length === 0 || length > max) throw badLength("integer", offset, max, length);
+  return BigInt.asIntN(length * 8, BigInt(`0x${octets.toString("hex", start, end)}`));
 }
 
 /** Longest identifier that SMI allows, in arcs. */
 const MAX_ARCS = 128;
 
-function decodeOid(contents: Buffer, offset: number): Oid {
-  const arcs: number[] = [];
+function decodeOid(octets: Buffer, { start, end, offset }: Span): Oid {
+  if (start === end) throw badLength("empty object identifier", offset);
+  if ((octets.readUInt8(end - 1) & 0x80) !== 0) throw badLength("object identifier cut off", offset);
+  let arcs = 0;
   let arc = 0;
-  for (const [index, octet] of contents.entries()) {
+  let length = 0;
+  for (let at = start; at < end; at += 1) {
+    const octet = octets.readUInt8(at);
     arc = arc * 128 + (octet & 0x7f);
-    if (arc > 0xffffffff || arcs.length >= MAX_ARCS) throw badLength("object identifier too long", offset);
-    if ((octet & 0x80) === 0) {
-      arcs.push(arc);
-      arc = 0;
-    } else if (index === contents.length - 1) throw badLength("object identifier cut off", offset);
+    if (arc > 0xffffffff || arcs >= MAX_ARCS) throw badLength("object identifier too long", offset);
+    if ((octet & 0x80) !== 0) continue;
+    // X.690 §8.19.4: the first two arcs travel as one number.
+    const root = Math.min(2, Math.floor(arc / 40));
+    length = arcs === 0 ? writeArc(writeArc(0, root), arc - root * 40) : writeArc(length, arc);
+    arcs += 1;
+    arc = 0;
   }
-  const [first] = arcs;
-  if (first === undefined) throw badLength("empty object identifier", offset);
-  const root = Math.min(2, Math.floor(first / 40));
-  const text = [root, first - root * 40, ...arcs.slice(1)].join(".");
+  const text = OID_TEXT.toString("latin1", 1, length);
   return text === ZERO_OID ? ZERO_OID : (text as Oid);
+}
+
+/**
+ * The text of an identifier while it is read, each arc behind its dot. A string that grows arc by arc is a chain of
+ * eleven, and it is kept so until somebody compares it.
+ */
+const OID_TEXT = Buffer.alloc((MAX_ARCS + 1) * ".4294967295".length);
+
+function writeArc(at: number, arc: number): number {
+  let digits = 1;
+  for (let rest = arc; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  OID_TEXT[at] = 0x2e;
+  let rest = arc;
+  for (let index = at + digits; index > at; index -= 1) {
+    OID_TEXT[index] = 0x30 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  return at + 1 + digits;
 }
 
 function badLength(what: string, offset: number, need?: number, have?: number): PrDecodeError {

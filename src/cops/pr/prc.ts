@@ -35,6 +35,13 @@ type AttributeValue<A> = A extends Attribute<infer T> ? T : never;
 
 export const attribute = <T>(number: number, syntax: Syntax<T>): Attribute<T> => ({ number, syntax });
 
+/** An attribute that came to its class later: a row without it is read as if it said `whenAbsent`. */
+export const optional = <T>(number: number, syntax: Syntax<T>, whenAbsent: T): Attribute<T> => ({
+  number,
+  syntax,
+  whenAbsent,
+});
+
 /** An attribute that a device may leave out: `null` then, NULL on the wire. */
 export function nullable<T>(number: number, syntax: Syntax<T>): Attribute<T | null> {
   return {
@@ -58,17 +65,30 @@ export function pridOf(prc: Prc, instance: number): Prid {
   return childOid(prc.entry, instance);
 }
 
-/** The attributes in ascending number, as the wire wants them. */
-export const attributesInOrder = (prc: Prc): readonly (readonly [string, Attribute<unknown>])[] =>
-  ORDER.get(prc) ?? rememberOrder(prc);
+export type NamedAttribute = readonly [name: string, attribute: Attribute<unknown>];
 
-const ORDER = new WeakMap<Prc, readonly (readonly [string, Attribute<unknown>])[]>();
-
-function rememberOrder(prc: Prc): readonly (readonly [string, Attribute<unknown>])[] {
-  const ordered = Object.entries(prc.attributes).sort(([, left], [, right]) => left.number - right.number);
-  ORDER.set(prc, ordered);
-  return ordered;
+/** What is worked out once of a class. */
+interface Layout {
+  readonly ordered: readonly NamedAttribute[];
+  readonly pointing: readonly NamedAttribute[];
 }
+
+const LAYOUTS = new WeakMap<Prc, Layout>();
+
+function layoutOf(prc: Prc): Layout {
+  const known = LAYOUTS.get(prc);
+  if (known !== undefined) return known;
+  const ordered = Object.entries(prc.attributes).sort(([, left], [, right]) => left.number - right.number);
+  const layout = { ordered, pointing: ordered.filter(([, { syntax }]) => syntax.reference !== undefined) };
+  LAYOUTS.set(prc, layout);
+  return layout;
+}
+
+/** The attributes in ascending number, as the wire wants them. */
+export const attributesInOrder = (prc: Prc): readonly NamedAttribute[] => layoutOf(prc).ordered;
+
+/** Those of them that may point to other instances. */
+export const pointingAttributes = (prc: Prc): readonly NamedAttribute[] => layoutOf(prc).pointing;
 
 /**
  * PRID and EPD of one row.
@@ -128,10 +148,17 @@ function isInstanceIdOf(value: BerValue | undefined, instance: number): boolean 
   return (value?.type === "unsigned32" || value?.type === "integer") && value.value === instance;
 }
 
-/** The instances that a row points to, with the number of the pointing attribute. */
-export function referencesOf(prc: Prc, row: Readonly<Record<string, unknown>>): { number: number; prid: Prid }[] {
-  return attributesInOrder(prc).flatMap(([name, { number, syntax }]) => {
+/** An instance that a row points to, with the number of the pointing attribute. */
+export interface Reference {
+  readonly number: number;
+  readonly prid: Prid;
+}
+
+export function referencesOf(prc: Prc, row: Readonly<Record<string, unknown>>): readonly Reference[] {
+  const references: Reference[] = [];
+  for (const [name, { number, syntax }] of pointingAttributes(prc)) {
     const prid = syntax.reference?.(row[name]);
-    return prid === undefined ? [] : [{ number, prid }];
-  });
+    if (prid !== undefined) references.push({ number, prid });
+  }
+  return references;
 }

@@ -8,7 +8,8 @@ import type { Provisioning } from "./decision.js";
 import { CPERR, GPERR, type PriError } from "./errors.js";
 import { childOid, type Oid, type Prid, splitPrid } from "./oid.js";
 import { decodeRow, type Prc, type RowOf, referencesOf } from "./prc.js";
-import { type Pri, PriOverlay, PriTables, type PriView } from "./pri-view.js";
+import { PriTables, pointersElsewhere } from "./pri-tables.js";
+import { type Pri, PriOverlay, type PriView } from "./pri-view.js";
 
 export interface PriStoreOptions {
   /** Classes that can be installed here; others are answered with unknownPrc. */
@@ -43,7 +44,7 @@ export class PriStore implements PriView {
   readonly #classes: ReadonlyMap<Oid, Prc>;
   readonly #extensions = new Map<Oid, Prc[]>();
   readonly #maxInstances: number;
-  readonly #tables = new PriTables((pri) => referencesOf(pri.prc, pri.row).map(({ prid }) => prid));
+  readonly #tables = new PriTables();
   #revision = 0;
   readonly #preparedAt = new WeakMap<PriTransaction, number>();
 
@@ -89,7 +90,7 @@ export class PriStore implements PriView {
     // RFC 3084 §3.2: one transaction, so what points where is looked at when all of it is there.
     if (errors.length === 0) this.#checkWhole(overlay, errors);
     if (errors.length > 0) return { ok: false, errors: errors.slice(0, MAX_ERRORS) };
-    const changes = [...overlay.changes].flatMap(([prid, pri]) => changeOf(this.#tables.get(prid), pri));
+    const changes = this.#changesOf(overlay);
     const transaction = { changes, after: overlay, warnings: warnings.slice(0, MAX_ERRORS) };
     this.#preparedAt.set(transaction, this.#revision);
     return { ok: true, transaction };
@@ -114,6 +115,17 @@ export class PriStore implements PriView {
     return prepared;
   }
 
+  #changesOf({ changes }: PriOverlay): readonly PriChange[] {
+    const list: PriChange[] = [];
+    for (const [prid, pri] of changes) {
+      const previous = this.#tables.get(prid);
+      if (pri === undefined) {
+        if (previous !== undefined) list.push({ kind: "remove", pri: previous });
+      } else list.push(previous === undefined ? { kind: "install", pri } : { kind: "install", pri, previous });
+    }
+    return list;
+  }
+
   #remove(removal: Removal, overlay: PriOverlay, warnings: PriError[]): void {
     const named = "prid" in removal ? removal.prid : removal.prefix;
     const found = "prid" in removal ? single(this.#tables.get(removal.prid)) : this.#tables.under(removal.prefix);
@@ -124,7 +136,7 @@ export class PriStore implements PriView {
       // RFC 3159: an extension does not outlive its base.
       for (const extension of this.#extensions.get(pri.prc.entry) ?? []) {
         const prid = childOid(extension.entry, pri.instance);
-        if (this.#tables.get(prid) !== undefined) overlay.changes.set(prid, undefined);
+        if (this.#tables.has(prid)) overlay.changes.set(prid, undefined);
       }
     }
     // Removing what is not there is worth a warning; the PDP got what it wanted.
@@ -154,11 +166,15 @@ export class PriStore implements PriView {
 
   #checkWhole(overlay: PriOverlay, errors: PriError[]): void {
     let growth = 0;
+    const leaving = new Leaving(this.#tables, overlay);
     for (const [prid, pri] of overlay.changes) {
-      const known = this.#tables.get(prid) !== undefined;
+      const known = this.#tables.has(prid);
       if (pri === undefined) {
         growth -= known ? 1 : 0;
-        this.#checkUnreferenced(prid, overlay, errors);
+        const referrer = this.#tables.siblingPointingTo(prid, overlay.changes) ?? leaving.referrerOf(prid);
+        // RFC 3084 §4.5 deletedInRef. Instances of the DEC itself are looked at by `checkReferences`.
+        if (referrer !== undefined)
+          errors.push(priError(prid, CPERR.deletedInRef, 0, `still referenced by ${referrer}`));
       } else {
         growth += known ? 0 : 1;
         checkReferences(pri, overlay, errors);
@@ -171,32 +187,52 @@ export class PriStore implements PriView {
       if (first !== undefined) errors.push(priError(first, CPERR.priSpaceExhausted, 0, text));
     }
   }
+}
 
-  /** RFC 3084 §4.5 deletedInRef: instances of the DEC itself are looked at by `checkReferences`. */
-  #checkUnreferenced(prid: Prid, overlay: PriOverlay, errors: PriError[]): void {
-    for (const referrer of this.#tables.referrersOf(prid)) {
-      if (overlay.changes.has(referrer)) continue;
-      errors.push(priError(prid, CPERR.deletedInRef, 0, `still referenced by ${referrer}`));
-      return;
+/** The committed instances that a transaction changes or removes, and what they point to no longer. */
+class Leaving {
+  readonly #tables: PriTables;
+  readonly #overlay: PriOverlay;
+  /** Made when it is needed: what is removed is seldom pointed to by other numbers. */
+  #pointers: Map<Prid, number> | undefined;
+
+  constructor(tables: PriTables, overlay: PriOverlay) {
+    this.#tables = tables;
+    this.#overlay = overlay;
+  }
+
+  /** Who will still point to `prid` from under another number; for a person. */
+  referrerOf(prid: Prid): string | undefined {
+    const pointing = this.#tables.pointersTo(prid);
+    if (pointing === 0) return undefined;
+    this.#pointers ??= this.#count();
+    const staying = pointing - (this.#pointers.get(prid) ?? 0);
+    return staying === 0 ? undefined : `${staying} instances`;
+  }
+
+  #count(): Map<Prid, number> {
+    const pointers = new Map<Prid, number>();
+    for (const changed of this.#overlay.changes.keys()) {
+      const pri = this.#tables.get(changed);
+      if (pri === undefined) continue;
+      for (const target of pointersElsewhere(pri.prc, pri.instance, pri.row)) {
+        pointers.set(target, (pointers.get(target) ?? 0) + 1);
+      }
     }
+    return pointers;
   }
 }
 
 /** RFC 3084 §4.5 attrReferenceUnknown; and an extension needs its base (RFC 3159). */
 function checkReferences(pri: Pri, overlay: PriOverlay, errors: PriError[]): void {
   for (const { number, prid } of referencesOf(pri.prc, pri.row)) {
-    if (overlay.get(prid) === undefined) {
+    if (!overlay.has(prid)) {
       errors.push(priError(pri.prid, CPERR.attrReferenceUnknown, number, `${pri.prc.name}: ${prid} does not exist`));
     }
   }
-  if (pri.prc.extends !== undefined && overlay.get(childOid(pri.prc.extends, pri.instance)) === undefined) {
+  if (pri.prc.extends !== undefined && !overlay.has(childOid(pri.prc.extends, pri.instance))) {
     errors.push(priError(pri.prid, CPERR.priInstanceInvalid, 0, `${pri.prc.name} without the instance it extends`));
   }
-}
-
-function changeOf(previous: Pri | undefined, pri: Pri | undefined): PriChange[] {
-  if (pri !== undefined) return [{ kind: "install", pri, ...(previous === undefined ? {} : { previous }) }];
-  return previous === undefined ? [] : [{ kind: "remove", pri: previous }];
 }
 
 const single = (pri: Pri | undefined): Iterable<Pri> => (pri === undefined ? [] : [pri]);

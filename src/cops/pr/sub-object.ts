@@ -2,7 +2,8 @@
 import { InternalError } from "../../model/errors.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import { padded } from "../codec/object.js";
-import { type BerValue, decodeBer, decodeOidTlv, encodeBer } from "./ber.js";
+import { type BerValue, decodeBer, decodeOidTlv } from "./ber.js";
+import { encodeBer } from "./ber-writer.js";
 import { GPERR, malformed, PrDecodeError } from "./errors.js";
 import type { Oid, Prid } from "./oid.js";
 
@@ -39,7 +40,7 @@ function contentsOf(object: PrObject): Buffer {
     case "pprid":
       return encodeBer({ type: "oid", value: object.prefix });
     case "epd":
-      return Buffer.concat(object.values.map(encodeBer));
+      return encodeBer(...object.values);
     case "gperr":
     case "cperr": {
       const octets = Buffer.alloc(4);

@@ -12,6 +12,8 @@ export const FLAG = {
   exclusive: 0x200,
 } as const;
 
+/** On parts of a dump: something changed meanwhile. */
+const FLAG_INTERRUPTED = 0x010;
 const HEADER = 16;
 const TYPE_ERROR = 2;
 const TYPE_DONE = 3;
@@ -20,8 +22,12 @@ export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
+  /** Of the socket that asked for it. */
+  readonly port: number;
   readonly body: Buffer;
 }
+
+export const isInterrupted = (message: NetlinkMessage): boolean => (message.flags & FLAG_INTERRUPTED) !== 0;
 
 /** Writes the header, then the body, then the length. */
 export function writeMessage(
@@ -51,6 +57,7 @@ export function readMessages(datagram: Buffer): readonly NetlinkMessage[] {
       type: hostU16(datagram, at + 4),
       flags: hostU16(datagram, at + 6),
       sequence: hostU32(datagram, at + 8),
+      port: hostU32(datagram, at + 12),
       body: datagram.subarray(at + HEADER, at + length),
     });
     at += align4(length);

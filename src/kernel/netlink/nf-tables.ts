@@ -1,237 +1,277 @@
-/** nf_tables' element messages: transactions, dumps, and the errors that come back. */
+/** The elements of one table's sets: transactions, dumps, single readings, and the generation of the ruleset. */
 import type { Clock } from "../../model/clock.js";
-import { KernelError } from "../../model/errors.js";
-import { permissionError } from "../tool.js";
-import { errnoName, FLAG, type NetlinkMessage, replyErrno, writeMessage } from "./message.js";
-import { findAttribute, OctetWriter, readAttributes, textOf } from "./octets.js";
+import type { NetlinkAgent } from "./agent/agent.js";
+import { errnoName, FLAG, isInterrupted, type NetlinkMessage, replyErrno, writeMessage } from "./message.js";
+import {
+  ATTRIBUTE_HEADER,
+  attributeEnd,
+  findAttribute,
+  findAttributeAt,
+  nextAttribute,
+  OctetWriter,
+  readAttributes,
+  sized,
+  textOf,
+} from "./octets.js";
 import { readElement, type SetElement, writeElement } from "./set-element.js";
-import { NetlinkSocket, PROTOCOL } from "./socket.js";
+import { NetlinkSocket, PROTOCOL, readAgain } from "./socket.js";
+import {
+  ANSWER_ROOM,
+  ATTRIBUTE,
+  ECHO_ROOM,
+  type ElementChange,
+  encodeTransaction,
+  FAMILY_INET,
+  GENERIC_HEADER,
+  PACK,
+  refusal,
+  refusalOf,
+  roomFor,
+  TYPE,
+  transactionMessages,
+  writeGenericHeader,
+} from "./transaction.js";
 
-const SUBSYSTEM = 10 << 8;
-const TYPE = {
-  newElement: SUBSYSTEM | 12,
-  getElement: SUBSYSTEM | 13,
-  deleteElement: SUBSYSTEM | 14,
-  getGeneration: SUBSYSTEM | 16,
-  batchBegin: 0x10,
-  batchEnd: 0x11,
-} as const;
-const ATTRIBUTE = { table: 1, set: 2, elements: 3 } as const;
-const FAMILY_INET = 1;
-const GENERIC_HEADER = 4;
-/** Up to this many elements each goes in a message of its own, so that an error names it. */
-const SINGLE_LIMIT = 64;
-/** An attribute holds 64 KiB: more than this many elements would not fit. */
-const PACK = 200;
-/** Octets of receive buffer to leave for the echo of one deleted element: several times what it takes. */
-const ECHO_ROOM = 2048;
+export type { ElementChange } from "./transaction.js";
 
-export interface ElementChange {
-  readonly action: "create" | "delete";
-  readonly set: string;
-  readonly element: SetElement;
-  /** For errors: what the element stands for. */
-  readonly object: string;
-}
-
-interface ElementMessage {
-  readonly action: ElementChange["action"];
-  readonly set: string;
-  readonly changes: readonly ElementChange[];
-}
+const GENERATION_ID = 1;
+/** Readings of a set in the hope of one that no commit fell into. */
+const DUMP_ATTEMPTS = 3;
 
 export interface EchoedElement {
   readonly set: string;
   readonly element: SetElement;
 }
 
-function writeGenericHeader(writer: OctetWriter, family: number, resource: number): void {
-  const at = writer.reserve(GENERIC_HEADER);
-  writer.u8At(at, family);
-  writer.u16beAt(at + 2, resource);
+/** The ruleset's number, which every commit by anybody raises by one, and our own commits up to that moment. */
+export interface Generation {
+  readonly id: number;
+  readonly commits: number;
 }
 
-/** Consecutive changes of one set and one kind share a message, unless there are few enough to tell apart. */
-function messagesOf(changes: readonly ElementChange[]): readonly ElementMessage[] {
-  const perMessage = changes.length <= SINGLE_LIMIT ? 1 : PACK;
-  const open = new Map<string, ElementChange[]>();
-  const messages: { action: ElementChange["action"]; set: string; changes: ElementChange[] }[] = [];
-  for (const change of changes) {
-    const { action, set } = change;
-    const pack = open.get(`${action} ${set}`);
-    if (pack !== undefined && pack.length < perMessage) {
-      pack.push(change);
-    } else {
-      const started = [change];
-      open.set(`${action} ${set}`, started);
-      messages.push({ action, set, changes: started });
-    }
+export interface NfTablesOptions {
+  readonly agent: NetlinkAgent;
+  /** Holds the socket for dumps; `agent` by default. With one of its own, transactions hardly feel a dump. */
+  readonly dumpAgent?: NetlinkAgent;
+  readonly clock: Clock;
+  /** Octets to ask for; smaller in tests. */
+  readonly receiveBuffer?: number;
+}
+
+interface Answered<Item> {
+  readonly items: Item[];
+  /** False where the kernel knows no such object. */
+  readonly isThere: boolean;
+  /** False if a commit fell into a dump: elements may be missing, or be there twice. */
+  readonly consistent: boolean;
+}
+
+interface Question<Item> {
+  readonly operation: string;
+  readonly type: number;
+  readonly flag: number;
+  readonly body: (writer: OctetWriter) => void;
+  readonly answer: number;
+  readonly read: (message: NetlinkMessage) => readonly Item[];
+}
+
+function elementsOf({ body }: NetlinkMessage): readonly SetElement[] {
+  const elements: SetElement[] = [];
+  const list = findAttributeAt(body, GENERIC_HEADER, body.length, ATTRIBUTE.elements, "nf_tables message");
+  if (list < 0) return elements;
+  const end = attributeEnd(body, list, body.length, "element list");
+  for (let at = list + ATTRIBUTE_HEADER; end - at >= ATTRIBUTE_HEADER; at = nextAttribute(body, at)) {
+    const stop = attributeEnd(body, at, end, "element list");
+    elements.push(readElement(body, at + ATTRIBUTE_HEADER, stop));
   }
-  // A key may pass from a deleted element to a created one: what goes, goes first.
-  return messages.sort((left, right) => Number(left.action === "create") - Number(right.action === "create"));
+  return elements;
 }
 
-/** The octets of a transaction; message n of `messages` has sequence `first + 1 + n`. Only the last asks for an answer. */
-export function encodeTransaction(table: string, messages: readonly ElementMessage[], first: number): Buffer {
-  const writer = new OctetWriter(4096);
-  const frame = (type: number, sequence: number): void =>
-    writeMessage(writer, { type, flags: FLAG.request, sequence }, () => writeGenericHeader(writer, 0, 10));
-  frame(TYPE.batchBegin, first);
-  messages.forEach((message, index) => {
-    const created = message.action === "create";
-    const flags =
-      FLAG.request |
-      (created ? FLAG.create | FLAG.exclusive : FLAG.echo) |
-      (index === messages.length - 1 ? FLAG.ack : 0);
-    const header = { type: created ? TYPE.newElement : TYPE.deleteElement, flags, sequence: first + 1 + index };
-    writeMessage(writer, header, () => {
-      writeGenericHeader(writer, FAMILY_INET, 0);
-      writer.text(ATTRIBUTE.table, table);
-      writer.text(ATTRIBUTE.set, message.set);
-      writer.nested(ATTRIBUTE.elements, () => {
-        for (const change of message.changes) writeElement(writer, change.element, !created);
-      });
-    });
-  });
-  frame(TYPE.batchEnd, first + 1 + messages.length);
-  return writer.finish();
-}
-
-export const transactionMessages = messagesOf;
-
-function elementsOf(message: NetlinkMessage): readonly EchoedElement[] {
+function echoesOf(message: NetlinkMessage): readonly EchoedElement[] {
   const attributes = readAttributes(message.body.subarray(GENERIC_HEADER), "nf_tables message");
   const set = textOf(findAttribute(attributes, ATTRIBUTE.set) ?? Buffer.alloc(0));
-  const list = findAttribute(attributes, ATTRIBUTE.elements);
-  if (list === undefined) return [];
-  return readAttributes(list, "element list").map((entry) => ({ set, element: readElement(entry.value) }));
+  return elementsOf(message).map((element) => ({ set, element }));
 }
 
-function refusal(operation: string, errno: number): KernelError {
-  const detail = { operation, errno: errnoName(errno) };
-  if (detail.errno === "EPERM") return permissionError(detail);
-  return new KernelError("KERNEL_REFUSED", `the kernel refused ${operation}: ${detail.errno}`, detail, {
-    ...(detail.errno === "ENFILE" ? { remedy: "the map is full: raise the limit of flows" } : {}),
-  });
-}
-
-/** The elements of one table's sets, over one socket. */
+/** Two sockets: a dump takes long, and transactions do not wait for it. */
 export class NfTables {
-  readonly #socket: NetlinkSocket;
+  readonly #transactions: NetlinkSocket;
+  readonly #dumps: NetlinkSocket;
   readonly #table: string;
+  #commits = 0;
 
-  private constructor(socket: NetlinkSocket, table: string) {
-    this.#socket = socket;
+  private constructor(transactions: NetlinkSocket, dumps: NetlinkSocket, table: string) {
+    this.#transactions = transactions;
+    this.#dumps = dumps;
     this.#table = table;
   }
 
-  /** @throws KernelError KERNEL_PERMISSION without CAP_NET_ADMIN. */
-  static async open(table: string, clock: Clock): Promise<NfTables> {
-    const socket = await NetlinkSocket.open(PROTOCOL.netfilter, clock);
-    const tables = new NfTables(socket, table);
+  /** @throws KernelError KERNEL_PERMISSION without CAP_NET_ADMIN; KERNEL_NETLINK without nf_tables. */
+  static async open(table: string, options: NfTablesOptions): Promise<NfTables> {
+    const { agent, dumpAgent = agent, ...rest } = options;
+    const transactions = await NetlinkSocket.open(agent, { protocol: PROTOCOL.netfilter, ...rest });
     try {
-      await tables.#generation();
+      const dumps = await NetlinkSocket.open(dumpAgent, { protocol: PROTOCOL.netfilter, clock: options.clock });
+      const tables = new NfTables(transactions, dumps, table);
+      await tables.generation();
+      return tables;
     } catch (error) {
-      socket.close();
+      transactions.close();
       throw error;
     }
-    return tables;
   }
 
   /** How many element changes one transaction may carry without the echo endangering the socket. */
   get transactionLimit(): number {
-    return Math.max(16, Math.min(2 * PACK, Math.floor(this.#socket.receiveBuffer / ECHO_ROOM)));
+    return Math.max(16, Math.min(2 * PACK, Math.floor(this.#transactions.receiveBuffer / ECHO_ROOM)));
   }
 
   /**
-   * All or nothing. Gives every deleted element as it was when it went, counters included.
-   * @throws KernelError naming the first refused object and the errno.
+   * All or nothing, in the order of the calls; several may be under way.
+   * Gives every deleted element as it was when it went, counters included.
+   * @throws KernelError naming the refused objects and the errno; KERNEL_NETLINK_LOST if the outcome is not known.
    */
   async transact(changes: readonly ElementChange[]): Promise<readonly EchoedElement[]> {
     if (changes.length === 0) return [];
-    const messages = messagesOf(changes);
-    const first = this.#socket.sequences(messages.length + 2);
+    const messages = transactionMessages(changes);
+    const count = messages.length + 2;
+    const first = this.#transactions.sequences(count);
     const last = first + messages.length;
-    const answers = await this.#socket.request({
-      operation: `transaction of ${changes.length} elements`,
-      octets: encodeTransaction(this.#table, messages, first),
-      firstSequence: first,
+    const octets = encodeTransaction(this.#table, messages, first);
+    const answers: NetlinkMessage[] = [];
+    return this.#transactions.request({
+      operation: `transaction of ${changes.length} elements on table ${this.#table}`,
+      octets,
+      first,
+      count,
+      room: roomFor(messages, octets.length),
       // A refused batch header is the only answer; else the last message's answer comes last.
-      isLast: (message) =>
-        replyErrno(message) !== undefined && (message.sequence === first || message.sequence === last),
+      take: (message) => {
+        answers.push(message);
+        const errno = replyErrno(message);
+        return errno !== undefined && (message.sequence === last || message.sequence === first);
+      },
+      finish: () => {
+        const error = refusalOf(this.#table, messages, first, answers);
+        if (error !== undefined) throw error;
+        this.#commits++;
+        return answers.filter((answer) => answer.type === TYPE.deleteElement).flatMap(echoesOf);
+      },
     });
-    const failed = answers.find((answer) => (replyErrno(answer) ?? 0) !== 0);
-    if (failed !== undefined) throw this.#explain(failed, messages[failed.sequence - first - 1]);
-    return answers.filter((answer) => answer.type === TYPE.deleteElement).flatMap(elementsOf);
   }
 
-  /** Every element of a set; none if there is no such set. */
+  /**
+   * Every element of a set, each once; none if there is no such set.
+   *
+   * The kernel takes up a dump where it left off by counting elements, so a commit in between can hide some: the dump is
+   * made again then. A third such reading is taken as it is, for commits to other tables look the same and do no harm.
+   */
   async dump(set: string): Promise<readonly SetElement[]> {
-    const { answers, isThere } = await this.#ask(`list ${this.#table} ${set}`, TYPE.getElement, FLAG.dump, (writer) => {
-      writeGenericHeader(writer, FAMILY_INET, 0);
-      writer.text(ATTRIBUTE.table, this.#table);
-      writer.text(ATTRIBUTE.set, set);
-    });
-    if (!isThere) return [];
-    // The kernel may hand the same element out twice when the set changes meanwhile.
-    const unique = new Map<string, SetElement>();
-    for (const answer of answers) {
-      if (answer.type !== TYPE.newElement) continue;
-      for (const { element } of elementsOf(answer)) unique.set(element.key.toString("latin1"), element);
+    for (let attempt = 1; ; attempt++) {
+      const { items, isThere, consistent } = await this.#list(set);
+      if (!isThere) return [];
+      if (consistent) return items;
+      if (attempt < DUMP_ATTEMPTS) continue;
+      const unique = new Map(items.map((element) => [element.key.toString("latin1"), element]));
+      return [...unique.values()];
     }
-    return [...unique.values()];
   }
 
   /** One element, without walking the set; undefined if it is not there. */
   async get(set: string, key: Buffer): Promise<SetElement | undefined> {
-    const operation = `read an element of ${this.#table} ${set}`;
-    const { answers, isThere } = await this.#ask(operation, TYPE.getElement, FLAG.ack, (writer) => {
-      writeGenericHeader(writer, FAMILY_INET, 0);
-      writer.text(ATTRIBUTE.table, this.#table);
-      writer.text(ATTRIBUTE.set, set);
-      writer.nested(ATTRIBUTE.elements, () => writeElement(writer, { key }, true));
+    const { items } = await this.#ask(this.#transactions, {
+      operation: `read an element of ${this.#table} ${set}`,
+      type: TYPE.getElement,
+      flag: FLAG.ack,
+      answer: TYPE.newElement,
+      read: elementsOf,
+      body: (writer) => {
+        this.#nameSet(writer, set);
+        writer.nested(ATTRIBUTE.elements, () => writeElement(writer, { key }, true));
+      },
     });
-    if (!isThere) return undefined;
-    return answers.filter(({ type }) => type === TYPE.newElement).flatMap(elementsOf)[0]?.element;
+    return items[0];
+  }
+
+  /** In turn with the transactions, so that the two numbers belong together. */
+  async generation(): Promise<Generation> {
+    const { items } = await this.#ask(this.#transactions, {
+      operation: "read the generation of nf_tables",
+      type: TYPE.getGeneration,
+      flag: FLAG.ack,
+      answer: TYPE.newGeneration,
+      read: (message) => {
+        const id = findAttribute(readAttributes(message.body.subarray(GENERIC_HEADER), "generation"), GENERATION_ID);
+        return [{ id: sized(id ?? Buffer.alloc(0), 4, "generation").readUInt32BE(), commits: this.#commits }];
+      },
+      body: (writer) => writeGenericHeader(writer, 0, 0),
+    });
+    const [generation] = items;
+    if (generation === undefined) throw refusal("to tell the generation of nf_tables", 0);
+    return generation;
   }
 
   close(): void {
-    this.#socket.close();
+    this.#transactions.close();
+    this.#dumps.close();
   }
 
-  async #generation(): Promise<void> {
-    await this.#ask("read the generation of nf_tables", TYPE.getGeneration, FLAG.ack, (writer) =>
-      writeGenericHeader(writer, 0, 0),
-    );
+  #nameSet(writer: OctetWriter, set: string): void {
+    writeGenericHeader(writer, FAMILY_INET, 0);
+    writer.text(ATTRIBUTE.table, this.#table);
+    writer.text(ATTRIBUTE.set, set);
   }
 
-  /** One question that changes nothing. `isThere` is false where the kernel knows no such object. @throws KernelError */
-  async #ask(
-    operation: string,
-    type: number,
-    flag: number,
-    body: (writer: OctetWriter) => void,
-  ): Promise<{ readonly answers: readonly NetlinkMessage[]; readonly isThere: boolean }> {
-    const sequence = this.#socket.sequences(1);
+  #list(set: string): Promise<Answered<SetElement>> {
+    return this.#ask(this.#dumps, {
+      operation: `list ${this.#table} ${set}`,
+      type: TYPE.getElement,
+      flag: FLAG.dump,
+      answer: TYPE.newElement,
+      read: elementsOf,
+      body: (writer) => this.#nameSet(writer, set),
+    });
+  }
+
+  /** One question that changes nothing. @throws KernelError */
+  #ask<Item>(socket: NetlinkSocket, question: Question<Item>): Promise<Answered<Item>> {
+    return readAgain(() => this.#askOnce(socket, question));
+  }
+
+  /** Answers are read as they come. */
+  #askOnce<Item>(socket: NetlinkSocket, question: Question<Item>): Promise<Answered<Item>> {
+    const { operation, type, flag, body, answer, read } = question;
+    const first = socket.sequences(1);
     const writer = new OctetWriter(256);
-    writeMessage(writer, { type, flags: FLAG.request | flag, sequence }, () => body(writer));
-    const answers = await this.#socket.request({
+    writeMessage(writer, { type, flags: FLAG.request | flag, sequence: first }, () => body(writer));
+    const items: Item[] = [];
+    let errno = 0;
+    let resource: number | undefined;
+    let consistent = true;
+    return socket.request({
       operation,
       octets: writer.finish(),
-      firstSequence: sequence,
-      isLast: (message) => replyErrno(message) !== undefined,
+      first,
+      count: 1,
+      room: flag === FLAG.dump ? "alone" : 4 * ANSWER_ROOM,
+      take: (message) => {
+        const reply = replyErrno(message);
+        if (reply !== undefined) {
+          errno = reply;
+          return true;
+        }
+        if (message.type !== answer) return false;
+        // The low half of the generation stands in every part.
+        const part = sized(message.body, GENERIC_HEADER, "nf_tables message").readUInt16BE(2);
+        resource ??= part;
+        if (resource !== part || isInterrupted(message)) consistent = false;
+        for (const item of read(message)) items.push(item);
+        return false;
+      },
+      finish: () => {
+        if (errno !== 0 && errnoName(errno) !== "ENOENT") throw refusal(`to ${operation}`, errno);
+        return { items, isThere: errno === 0, consistent };
+      },
     });
-    const errno = answers.map(replyErrno).find((reply) => reply !== undefined && reply !== 0);
-    if (errno !== undefined && errnoName(errno) !== "ENOENT") throw refusal(operation, errno);
-    return { answers, isThere: errno === undefined };
-  }
-
-  #explain(answer: NetlinkMessage, message: ElementMessage | undefined): KernelError {
-    const errno = replyErrno(answer) ?? 0;
-    if (message === undefined) return refusal(`transaction on table ${this.#table}`, errno);
-    const [only, ...others] = message.changes;
-    const object =
-      only !== undefined && others.length === 0 ? only.object : `one of ${message.changes.length} elements`;
-    return refusal(`${message.action} ${object} in ${this.#table} ${message.set}`, errno);
   }
 }

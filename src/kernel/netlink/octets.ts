@@ -8,10 +8,11 @@ import { DecodeError } from "../../model/errors.js";
 const LITTLE = endianness() === "LE";
 const NESTED = 0x8000;
 const TYPE_MASK = 0x3fff;
-const ATTRIBUTE_HEADER = 4;
+export const ATTRIBUTE_HEADER = 4;
+const TWO_TO_32 = 0x1_0000_0000;
 
 export const hostU16 = (octets: Buffer, at: number): number =>
-  LITTLE ? octets.readUInt16LE(at) : octets.readUInt16BE(at);
+  LITTLE ? (octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) : octets.readUInt16BE(at);
 export const hostU32 = (octets: Buffer, at: number): number =>
   LITTLE ? octets.readUInt32LE(at) : octets.readUInt32BE(at);
 export const hostI32 = (octets: Buffer, at: number): number => hostU32(octets, at) | 0;
@@ -28,13 +29,23 @@ export function hostU32Octets(value: number): Buffer {
 
 export const align4 = (length: number): number => (length + 3) & ~3;
 
+/** A buffer for each message would cost more than writing it: they are cut from one, whose rest is zero. */
+const SLAB = 256 * 1024;
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+
 /** Grows as needed; attributes are padded to four octets. */
 export class OctetWriter {
   #octets: Buffer;
   #length = 0;
 
   constructor(size = 2048) {
-    this.#octets = Buffer.alloc(size);
+    if (slabUsed + size > slab.length) {
+      slab = Buffer.alloc(Math.max(SLAB, size));
+      slabUsed = 0;
+    }
+    this.#octets = slab.subarray(slabUsed, slabUsed + size);
+    slabUsed += size;
   }
 
   get length(): number {
@@ -99,7 +110,9 @@ export class OctetWriter {
 
   u64be(type: number, value: number): void {
     const at = this.attribute(type, 8);
-    this.#octets.writeBigUInt64BE(BigInt(value), at);
+    // No BigInt: what is counted fits into 53 bits, and this runs for each counter of each element.
+    this.#octets.writeUInt32BE(Math.floor(value / TWO_TO_32), at);
+    this.#octets.writeUInt32BE(value % TWO_TO_32, at + 4);
   }
 
   nested(type: number, content: () => void): void {
@@ -109,8 +122,13 @@ export class OctetWriter {
     this.u16At(at, this.#length - at);
   }
 
+  /** Once, at the end. */
   finish(): Buffer {
-    return this.#octets.subarray(0, this.#length);
+    const octets = this.#octets;
+    const unused = octets.length - this.#length;
+    const isLast = octets.buffer === slab.buffer && octets.byteOffset + octets.length === slab.byteOffset + slabUsed;
+    if (isLast) slabUsed -= unused;
+    return octets.subarray(0, this.#length);
   }
 }
 
@@ -122,20 +140,57 @@ export interface Attribute {
 /** @throws DecodeError if a length does not fit. */
 export function readAttributes(octets: Buffer, object: string): readonly Attribute[] {
   const attributes: Attribute[] = [];
-  let at = 0;
-  while (octets.length - at >= ATTRIBUTE_HEADER) {
-    const length = hostU16(octets, at);
-    if (length < ATTRIBUTE_HEADER || at + length > octets.length) {
-      const detail = { offset: at, object, need: length, have: octets.length - at };
-      throw new DecodeError("NETLINK_ATTRIBUTE", `${object}: an attribute's length does not fit`, detail);
-    }
-    attributes.push({
-      type: hostU16(octets, at + 2) & TYPE_MASK,
-      value: octets.subarray(at + ATTRIBUTE_HEADER, at + length),
-    });
-    at += align4(length);
+  for (let at = 0; octets.length - at >= ATTRIBUTE_HEADER; at = nextAttribute(octets, at)) {
+    const end = attributeEnd(octets, at, octets.length, object);
+    attributes.push({ type: attributeType(octets, at), value: octets.subarray(at + ATTRIBUTE_HEADER, end) });
   }
   return attributes;
+}
+
+/** Where the value of the attribute at `at` ends. @throws DecodeError if that is not before `limit`. */
+export function attributeEnd(octets: Buffer, at: number, limit: number, object: string): number {
+  const length = hostU16(octets, at);
+  if (length >= ATTRIBUTE_HEADER && at + length <= limit) return at + length;
+  const detail = { offset: at, object, need: length, have: limit - at };
+  throw new DecodeError("NETLINK_ATTRIBUTE", `${object}: an attribute's length does not fit`, detail);
+}
+
+export const attributeType = (octets: Buffer, at: number): number => hostU16(octets, at + 2) & TYPE_MASK;
+export const nextAttribute = (octets: Buffer, at: number): number => at + align4(hostU16(octets, at));
+
+/** Where the first attribute of a type begins, between `start` and `end`; -1 if there is none. @throws DecodeError */
+export function findAttributeAt(octets: Buffer, start: number, end: number, type: number, object: string): number {
+  for (let at = start; end - at >= ATTRIBUTE_HEADER; at = nextAttribute(octets, at)) {
+    attributeEnd(octets, at, end, object);
+    if (attributeType(octets, at) === type) return at;
+  }
+  return -1;
+}
+
+/** Where the value of an attribute of at least `size` octets begins. @throws DecodeError if there is none. */
+export function sizedAt(
+  octets: Buffer,
+  start: number,
+  end: number,
+  type: number,
+  size: number,
+  object: string,
+): number {
+  const at = findAttributeAt(octets, start, end, type, object);
+  const have = at < 0 ? 0 : hostU16(octets, at) - ATTRIBUTE_HEADER;
+  if (have < size) throw tooShort(object, size, have);
+  return at + ATTRIBUTE_HEADER;
+}
+
+/** In network order. */
+export const u64At = (octets: Buffer, at: number): number =>
+  octets.readUInt32BE(at) * TWO_TO_32 + octets.readUInt32BE(at + 4);
+
+/** The string from `start`, before its NUL or `end`. */
+export function textAt(octets: Buffer, start: number, end: number): string {
+  let stop = start;
+  while (stop < end && octets[stop] !== 0) stop++;
+  return octets.toString("utf8", start, stop);
 }
 
 export const findAttribute = (attributes: readonly Attribute[], type: number): Buffer | undefined =>
@@ -144,12 +199,13 @@ export const findAttribute = (attributes: readonly Attribute[], type: number): B
 /** @throws DecodeError if the value is shorter than `size`. */
 export function sized(value: Buffer, size: number, object: string): Buffer {
   if (value.length >= size) return value;
-  const detail = { offset: 0, object, need: size, have: value.length };
-  throw new DecodeError("NETLINK_SHORT", `${object}: ${value.length} octets where ${size} are needed`, detail);
+  throw tooShort(object, size, value.length);
+}
+
+function tooShort(object: string, need: number, have: number): DecodeError {
+  const detail = { offset: 0, object, need, have };
+  return new DecodeError("NETLINK_SHORT", `${object}: ${have} octets where ${need} are needed`, detail);
 }
 
 /** The string before its NUL. */
-export function textOf(value: Buffer): string {
-  const end = value.indexOf(0);
-  return value.toString("utf8", 0, end < 0 ? value.length : end);
-}
+export const textOf = (value: Buffer): string => textAt(value, 0, value.length);

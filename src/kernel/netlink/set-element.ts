@@ -1,5 +1,15 @@
 /** Elements of nf_tables sets and maps on the wire (linux/netfilter/nf_tables.h). Pure. */
-import { type Attribute, findAttribute, type OctetWriter, readAttributes, sized, textOf } from "./octets.js";
+import {
+  ATTRIBUTE_HEADER,
+  attributeEnd,
+  attributeType,
+  findAttributeAt,
+  nextAttribute,
+  type OctetWriter,
+  sizedAt,
+  textAt,
+  u64At,
+} from "./octets.js";
 
 const ELEMENT = { key: 1, data: 2, userdata: 6, expression: 7, expressions: 11 } as const;
 const DATA = { value: 1 } as const;
@@ -7,14 +17,18 @@ const EXPRESSION = { name: 1, data: 2 } as const;
 const LIMIT = { rate: 1, unit: 2, burst: 3, type: 4, flags: 5 } as const;
 const COUNTER = { octets: 1, packets: 2 } as const;
 const LIST_ENTRY = 1;
-const LIMIT_BY_OCTETS = 1;
+const LIMIT_TYPE = { packets: 0, octets: 1 } as const;
 /** libnftnl's user data: type 0 is the comment that `nft list` prints. */
 const USERDATA_COMMENT = 0;
 const MAX_COMMENT = 127;
 
+/** By octets: the bucket holds one second of the rate and the burst. */
 export interface ByteLimit {
-  /** Octets per second; the bucket holds one second of them and the burst. */
+  /** What is counted: octets where nothing is said. */
+  readonly unit?: "octets" | "packets";
+  /** Per second. */
   readonly rate: number;
+  /** By packets: exactly what the bucket holds. */
   readonly burst: number;
 }
 
@@ -53,8 +67,10 @@ export function writeElement(writer: OctetWriter, element: SetElement, keyOnly: 
 }
 
 function commentOctets(comment: string): Buffer {
-  const text = Buffer.from(`${comment}\0`).subarray(0, MAX_COMMENT + 1);
-  return Buffer.concat([Buffer.from([USERDATA_COMMENT, text.length]), text]);
+  const octets = Buffer.from(`\0\0${comment}\0`).subarray(0, MAX_COMMENT + 3);
+  octets[0] = USERDATA_COMMENT;
+  octets[1] = octets.length - 2;
+  return octets;
 }
 
 function writeLimit(writer: OctetWriter, limit: ByteLimit): void {
@@ -63,7 +79,7 @@ function writeLimit(writer: OctetWriter, limit: ByteLimit): void {
     writer.u64be(LIMIT.rate, limit.rate);
     writer.u64be(LIMIT.unit, 1);
     writer.u32be(LIMIT.burst, limit.burst);
-    writer.u32be(LIMIT.type, LIMIT_BY_OCTETS);
+    writer.u32be(LIMIT.type, LIMIT_TYPE[limit.unit ?? "octets"]);
     writer.u32be(LIMIT.flags, 0);
   });
 }
@@ -76,55 +92,76 @@ function writeCounter(writer: OctetWriter, counter: ElementCounter): void {
   });
 }
 
-/** @throws DecodeError if a length does not fit. Unknown attributes are passed over. */
-export function readElement(octets: Buffer): SetElement {
-  const attributes = readAttributes(octets, "set element");
-  const key = findAttribute(attributes, ELEMENT.key);
-  const data = findAttribute(attributes, ELEMENT.data);
-  const comment = commentOf(findAttribute(attributes, ELEMENT.userdata));
-  const mapped = data === undefined ? undefined : findAttribute(readAttributes(data, "element data"), DATA.value);
+/**
+ * One element of a list: `octets` from `start` to `end`. A dump holds a hundred thousand of them, so nothing is copied or
+ * sliced that is not kept.
+ * @throws DecodeError if a length does not fit. Unknown attributes are passed over.
+ */
+export function readElement(octets: Buffer, start = 0, end = octets.length): SetElement {
+  let key: Buffer | undefined;
+  let data: Buffer | undefined;
+  let comment: string | undefined;
+  const found: Statements = { limit: undefined, counter: undefined };
+  for (let at = start; end - at >= ATTRIBUTE_HEADER; at = nextAttribute(octets, at)) {
+    const stop = attributeEnd(octets, at, end, "set element");
+    const value = at + ATTRIBUTE_HEADER;
+    const type = attributeType(octets, at);
+    if (type === ELEMENT.key) key = valueIn(octets, value, stop, "element key");
+    else if (type === ELEMENT.data) data = valueIn(octets, value, stop, "element data");
+    else if (type === ELEMENT.userdata) comment = readComment(octets, value, stop);
+    else if (type === ELEMENT.expression) readStatement(octets, value, stop, found);
+    else if (type === ELEMENT.expressions) {
+      for (let entry = value; stop - entry >= ATTRIBUTE_HEADER; entry = nextAttribute(octets, entry)) {
+        readStatement(octets, entry + ATTRIBUTE_HEADER, attributeEnd(octets, entry, stop, "element statements"), found);
+      }
+    }
+  }
+  const { limit, counter } = found;
   return {
-    key: (key && findAttribute(readAttributes(key, "element key"), DATA.value)) ?? Buffer.alloc(0),
-    ...(mapped === undefined ? {} : { data: mapped }),
-    ...(comment === undefined ? {} : { comment }),
-    ...readStatements(attributes),
+    key: key ?? Buffer.alloc(0),
+    ...(data && { data }),
+    ...(comment === undefined ? undefined : { comment }),
+    ...(limit && { limit }),
+    ...(counter && { counter }),
   };
 }
 
-function commentOf(userdata: Buffer | undefined): string | undefined {
-  let rest = userdata ?? Buffer.alloc(0);
-  while (rest.length >= 2) {
-    const length = rest[1] ?? 0;
-    if (rest[0] === USERDATA_COMMENT) return textOf(rest.subarray(2, 2 + length));
-    rest = rest.subarray(2 + length);
+interface Statements {
+  limit: ByteLimit | undefined;
+  counter: ElementCounter | undefined;
+}
+
+/** The value inside a key or a datum. */
+function valueIn(octets: Buffer, start: number, end: number, object: string): Buffer | undefined {
+  const at = findAttributeAt(octets, start, end, DATA.value, object);
+  return at < 0 ? undefined : octets.subarray(at + ATTRIBUTE_HEADER, attributeEnd(octets, at, end, object));
+}
+
+/** Entries of type, length and value, without padding. */
+function readComment(octets: Buffer, start: number, end: number): string | undefined {
+  for (let at = start; end - at >= 2; at += 2 + (octets[at + 1] ?? 0)) {
+    if (octets[at] !== USERDATA_COMMENT) continue;
+    const stop = Math.min(end, at + 2 + (octets[at + 1] ?? 0));
+    return textAt(octets, at + 2, stop);
   }
   return undefined;
 }
 
-function readStatements(element: readonly Attribute[]): Pick<SetElement, "limit" | "counter"> {
-  const list = findAttribute(element, ELEMENT.expressions);
-  const single = findAttribute(element, ELEMENT.expression);
-  const expressions =
-    list === undefined
-      ? single === undefined
-        ? []
-        : [single]
-      : readAttributes(list, "element statements").map((entry) => entry.value);
-  let found: Pick<SetElement, "limit" | "counter"> = {};
-  for (const expression of expressions) found = { ...found, ...readExpression(expression) };
-  return found;
-}
-
-function readExpression(octets: Buffer): Pick<SetElement, "limit" | "counter"> {
-  const attributes = readAttributes(octets, "statement");
-  const name = textOf(findAttribute(attributes, EXPRESSION.name) ?? Buffer.alloc(0));
-  const data = findAttribute(attributes, EXPRESSION.data);
-  if (data === undefined) return {};
-  const values = readAttributes(data, name);
-  const u64 = (type: number): number =>
-    Number(sized(findAttribute(values, type) ?? Buffer.alloc(0), 8, name).readBigUInt64BE());
-  const u32 = (type: number): number => sized(findAttribute(values, type) ?? Buffer.alloc(0), 4, name).readUInt32BE();
-  if (name === "counter") return { counter: { octets: u64(COUNTER.octets), packets: u64(COUNTER.packets) } };
-  const isOurs = name === "limit" && u32(LIMIT.type) === LIMIT_BY_OCTETS && u64(LIMIT.unit) === 1;
-  return isOurs ? { limit: { rate: u64(LIMIT.rate), burst: u32(LIMIT.burst) } } : {};
+function readStatement(octets: Buffer, start: number, end: number, found: Statements): void {
+  const nameAt = findAttributeAt(octets, start, end, EXPRESSION.name, "statement");
+  const dataAt = findAttributeAt(octets, start, end, EXPRESSION.data, "statement");
+  if (nameAt < 0 || dataAt < 0) return;
+  const name = textAt(octets, nameAt + ATTRIBUTE_HEADER, attributeEnd(octets, nameAt, end, "statement"));
+  const from = dataAt + ATTRIBUTE_HEADER;
+  const to = attributeEnd(octets, dataAt, end, "statement");
+  const u64 = (type: number): number => u64At(octets, sizedAt(octets, from, to, type, 8, name));
+  const u32 = (type: number): number => octets.readUInt32BE(sizedAt(octets, from, to, type, 4, name));
+  if (name === "counter") {
+    found.counter = { octets: u64(COUNTER.octets), packets: u64(COUNTER.packets) };
+  } else if (name === "limit" && u64(LIMIT.unit) === 1) {
+    const limit = { rate: u64(LIMIT.rate), burst: u32(LIMIT.burst) };
+    const type = u32(LIMIT.type);
+    if (type === LIMIT_TYPE.octets) found.limit = limit;
+    else if (type === LIMIT_TYPE.packets) found.limit = { unit: "packets", ...limit };
+  }
 }

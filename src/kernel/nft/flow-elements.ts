@@ -1,67 +1,57 @@
-/** A flow as two elements of the table: one polices and counts what is in profile, one counts what is not. Pure. */
+/**
+ * A flow as elements of the table: one polices and counts what is in profile, one counts what is not; a flow that is
+ * policed by packets has a third, which counts what the first let through and is too large. Pure.
+ */
 import { describeFlow } from "../../model/flow.js";
-import { parseSessionId, type SessionId } from "../../model/session.js";
-import { bytesPerSecond, type Octets, toBitsPerSecond, toBytesPerSecond } from "../../model/units.js";
+import { bytesPerSecond, type Octets, octets, toBitsPerSecond } from "../../model/units.js";
 import { type Counter, type FlowCounters, ZERO_COUNTER } from "../../model/usage.js";
-import { decodeMark, inProfileMark, outOfProfileMark } from "../mark.js";
 import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import { hostU32, hostU32Octets } from "../netlink/octets.js";
 import type { ElementCounter, SetElement } from "../netlink/set-element.js";
 import type { FlowId, FlowRule, ObservedFlow } from "../port.js";
-import { decodeKey, encodeKey, SESSION_SETS, type SessionSet, setNameOf } from "./sets.js";
+import { ownerComment, ownerOf, parseOwner } from "./owner.js";
+import { isTight, policerOf } from "./policer.js";
+import { decodeWord, inProfileWord, outOfProfileWord } from "./priority-word.js";
+import { decodeKey, encodeKey, type Profile, SESSION_SETS, type SessionSet, setNameOf } from "./sets.js";
 
-export interface Owner {
-  readonly session: SessionId;
-  readonly id: FlowId;
-}
-
-/** `sluice:<session>:<flow>`: `nft list` shows whose element it is. */
-export const ownerComment = (owner: Owner): string => `sluice:${owner.session}:${owner.id}`;
-
-export function parseOwner(comment: string | undefined): Owner | undefined {
-  const [tag, sessionText = "", idText = "", ...rest] = (comment ?? "").split(":");
-  const session = parseSessionId(sessionText);
-  if (tag !== "sluice" || session === undefined || !/^[1-9]\d{0,15}$/.test(idText) || rest.length > 0) return undefined;
-  return { session, id: Number(idText) };
-}
+/** The sets that a flow has an element in, the policing one first. */
+const profilesOf = (rule: FlowRule): readonly Profile[] => (isTight(rule) ? ["tight", "out", "over"] : ["in", "out"]);
 
 /** The changes that install a flow; counters start at `counters`, zero by default. */
 export function createFlow(rule: FlowRule, counters?: FlowCounters): readonly ElementChange[] {
-  const key = encodeKey(rule.key);
-  const comment = ownerComment({ session: rule.session, id: rule.id });
-  const object = objectOf(rule);
-  const inProfile: SetElement = {
-    key,
-    data: hostU32Octets(inProfileMark(rule.dscp, rule.pool)),
-    comment,
-    limit: { rate: toBytesPerSecond(rule.rate), burst: rule.burst },
+  const { limit, sizeClass } = policerOf(rule);
+  const common = { key: encodeKey(rule.key), comment: ownerComment(ownerOf(rule)) };
+  const policing: SetElement = {
+    ...common,
+    data: hostU32Octets(inProfileWord(rule.dscp, rule.pool, sizeClass)),
+    limit,
     counter: counters?.inProfile ?? ZERO_COUNTER,
   };
-  const outOfProfile: SetElement = {
-    key,
-    data: hostU32Octets(outOfProfileMark(rule.outOfProfile)),
-    comment,
-    counter: counters?.outOfProfile ?? ZERO_COUNTER,
+  const excess = { ...common, data: hostU32Octets(outOfProfileWord(rule.outOfProfile)) };
+  const elements: Readonly<Record<Profile, SetElement>> = {
+    in: policing,
+    tight: policing,
+    out: { ...excess, counter: counters?.outOfProfile ?? ZERO_COUNTER },
+    over: { ...excess, counter: ZERO_COUNTER },
   };
-  return [
-    { action: "create", set: setNameOf(rule.key, "in"), element: inProfile, object },
-    { action: "create", set: setNameOf(rule.key, "out"), element: outOfProfile, object },
-  ];
+  const object = objectOf(rule);
+  return profilesOf(rule).map((profile) => ({
+    action: "create",
+    set: setNameOf(rule.key, profile),
+    element: elements[profile],
+    object,
+  }));
 }
 
 export function deleteFlow(rule: FlowRule): readonly ElementChange[] {
-  const element = { key: encodeKey(rule.key) };
   const object = objectOf(rule);
-  return [
-    { action: "delete", set: setNameOf(rule.key, "in"), element, object },
-    { action: "delete", set: setNameOf(rule.key, "out"), element, object },
-  ];
+  return elementKeys(rule).map(({ set, key }) => ({ action: "delete", set, element: { key }, object }));
 }
 
-/** Where the two halves of a flow are found. */
+/** Where the parts of a flow are found. */
 export function elementKeys(rule: FlowRule): readonly { readonly set: string; readonly key: Buffer }[] {
   const key = encodeKey(rule.key);
-  return (["in", "out"] as const).map((profile) => ({ set: setNameOf(rule.key, profile), key }));
+  return profilesOf(rule).map((profile) => ({ set: setNameOf(rule.key, profile), key }));
 }
 
 const objectOf = (rule: FlowRule): string => `flow ${rule.id} (${describeFlow(rule.key)})`;
@@ -71,18 +61,40 @@ const toCounter = (counter: ElementCounter | undefined): Counter =>
 
 const SET_BY_NAME = new Map(SESSION_SETS.map((set) => [set.name, set]));
 
+const plus = (left: Counter, right: Counter): Counter => ({
+  packets: left.packets + right.packets,
+  octets: octets(left.octets + right.octets),
+});
+
+/** Never below zero: the two counters were not read in the same moment. */
+const minus = (left: Counter, right: Counter): Counter => ({
+  packets: Math.max(0, left.packets - right.packets),
+  octets: octets(Math.max(0, left.octets - right.octets)),
+});
+
+/** What is too large was counted as in profile first. */
+const countersFrom = ({ in: inside, tight, out, over }: Readonly<Record<Profile, Counter>>): FlowCounters => ({
+  inProfile: minus(plus(inside, tight), over),
+  outOfProfile: plus(out, over),
+});
+
+const NOTHING: Readonly<Record<Profile, Counter>> = {
+  in: ZERO_COUNTER,
+  tight: ZERO_COUNTER,
+  out: ZERO_COUNTER,
+  over: ZERO_COUNTER,
+};
+
 /** Elements by flow id, counters only. */
 export function countersOf(elements: readonly EchoedElement[]): Map<FlowId, FlowCounters> {
-  const counters = new Map<FlowId, FlowCounters>();
+  const parts = new Map<FlowId, Readonly<Record<Profile, Counter>>>();
   for (const { set, element } of elements) {
     const owner = parseOwner(element.comment);
     const profile = SET_BY_NAME.get(set)?.profile;
     if (owner === undefined || profile === undefined) continue;
-    const known = counters.get(owner.id) ?? { inProfile: ZERO_COUNTER, outOfProfile: ZERO_COUNTER };
-    const counter = toCounter(element.counter);
-    counters.set(owner.id, profile === "in" ? { ...known, inProfile: counter } : { ...known, outOfProfile: counter });
+    parts.set(owner.id, { ...(parts.get(owner.id) ?? NOTHING), [profile]: toCounter(element.counter) });
   }
-  return counters;
+  return new Map([...parts].map(([id, found]) => [id, countersFrom(found)]));
 }
 
 export interface AssembledFlows {
@@ -91,31 +103,25 @@ export interface AssembledFlows {
   readonly strays: readonly ElementChange[];
 }
 
-/** Puts the two halves of each flow together. */
+/** Puts the parts of each flow together. */
 export function assembleFlows(elements: readonly EchoedElement[]): AssembledFlows {
-  const halves = new Map<string, EchoedElement>();
-  for (const found of elements) if (setOf(found)?.profile === "out") halves.set(pairKey(found), found);
-  const flows = new Map<FlowId, ObservedFlow>();
+  const groups = new Map<string, Partial<Record<Profile, EchoedElement>>>();
   const strays: ElementChange[] = [];
   for (const found of elements) {
-    if (setOf(found)?.profile === "out") continue;
-    const other = halves.get(pairKey(found));
-    const flow = other === undefined ? undefined : flowOf(found, other);
-    if (flow === undefined || flows.has(flow.rule.id)) {
-      strays.push(strayOf(found));
-      continue;
-    }
-    halves.delete(pairKey(found));
-    flows.set(flow.rule.id, flow);
+    const set = SET_BY_NAME.get(found.set);
+    if (set === undefined) continue;
+    const id = `${set.family} ${set.anySourcePort} ${found.element.key.toString("latin1")}`;
+    const group = groups.get(id) ?? {};
+    group[set.profile] = found;
+    groups.set(id, group);
   }
-  return { flows, strays: [...strays, ...[...halves.values()].map(strayOf)] };
-}
-
-const setOf = (found: EchoedElement): SessionSet | undefined => SET_BY_NAME.get(found.set);
-
-function pairKey(found: EchoedElement): string {
-  const set = setOf(found);
-  return `${set?.family} ${set?.anySourcePort} ${found.element.key.toString("latin1")}`;
+  const flows = new Map<FlowId, ObservedFlow>();
+  for (const group of groups.values()) {
+    const flow = flowOf(group);
+    if (flow === undefined || flows.has(flow.rule.id)) strays.push(...Object.values(group).map(strayOf));
+    else flows.set(flow.rule.id, flow);
+  }
+  return { flows, strays };
 }
 
 const strayOf = (found: EchoedElement): ElementChange => ({
@@ -125,27 +131,48 @@ const strayOf = (found: EchoedElement): ElementChange => ({
   object: `stray element of ${found.set}`,
 });
 
-function flowOf(inside: EchoedElement, outside: EchoedElement): ObservedFlow | undefined {
-  const set = setOf(inside);
-  const owner = parseOwner(inside.element.comment);
-  const { limit, data } = inside.element;
-  if (set === undefined || owner === undefined || limit === undefined || data === undefined) return undefined;
-  if (inside.element.comment !== outside.element.comment || outside.element.data === undefined) return undefined;
-  const key = decodeKey(set, inside.element.key);
-  const mark = decodeMark(hostU32(data, 0));
-  const outMark = decodeMark(hostU32(outside.element.data, 0));
-  if (key === undefined || mark?.kind !== "inProfile" || outMark?.kind !== "outOfProfile") return undefined;
-  return {
-    rule: {
-      id: owner.id,
-      session: owner.session,
-      key,
-      dscp: mark.dscp,
-      pool: mark.pool,
-      rate: toBitsPerSecond(bytesPerSecond(limit.rate)),
-      burst: limit.burst as Octets,
-      outOfProfile: outMark.outOfProfile,
-    },
-    counters: { inProfile: toCounter(inside.element.counter), outOfProfile: toCounter(outside.element.counter) },
+/** Undefined for what is not one whole flow, exactly as we make it. */
+function flowOf(group: Readonly<Partial<Record<Profile, EchoedElement>>>): ObservedFlow | undefined {
+  const { in: inside, tight, out, over } = group;
+  const policing = inside ?? tight;
+  const set = policing === undefined ? undefined : SET_BY_NAME.get(policing.set);
+  if (policing === undefined || set === undefined || out === undefined) return undefined;
+  if ((inside !== undefined && tight !== undefined) || (tight === undefined) !== (over === undefined)) return undefined;
+  const excess = [out, ...(over === undefined ? [] : [over])].map(({ element }) => element);
+  const rule = ruleOf(set, policing.element, excess);
+  if (rule === undefined || isTight(rule) !== (tight !== undefined)) return undefined;
+  const counterOf = (part: EchoedElement | undefined): Counter => toCounter(part?.element.counter);
+  const parts = { in: counterOf(inside), tight: counterOf(tight), out: counterOf(out), over: counterOf(over) };
+  return { rule, counters: countersFrom(parts) };
+}
+
+function ruleOf(set: SessionSet, policing: SetElement, excess: readonly SetElement[]): FlowRule | undefined {
+  const { comment, limit, data } = policing;
+  const owner = parseOwner(comment);
+  const outData = excess[0]?.data;
+  if (owner === undefined || limit === undefined || data === undefined || outData === undefined) return undefined;
+  if (excess.some((element) => element.comment !== comment || element.data?.equals(outData) !== true)) return undefined;
+  const key = decodeKey(set, policing.key);
+  const word = decodeWord(hostU32(data, 0));
+  const outWord = decodeWord(hostU32(outData, 0));
+  if (key === undefined || word?.kind !== "inProfile" || outWord?.kind !== "outOfProfile") return undefined;
+  const { traffic } = owner;
+  const rule: FlowRule = {
+    id: owner.id,
+    session: owner.session,
+    key,
+    dscp: word.dscp,
+    pool: word.pool,
+    rate: toBitsPerSecond(bytesPerSecond(traffic?.rate ?? limit.rate)),
+    burst: traffic?.burst ?? octets(limit.burst),
+    ...(traffic === undefined ? {} : { packetSize: traffic.packetSize }),
+    outOfProfile: outWord.outOfProfile,
   };
+  const { limit: expected, sizeClass } = policerOf(rule);
+  const isAsMade =
+    limit.rate === expected.rate &&
+    limit.burst === expected.burst &&
+    limit.unit === expected.unit &&
+    word.sizeClass === sizeClass;
+  return isAsMade ? rule : undefined;
 }

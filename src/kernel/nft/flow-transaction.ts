@@ -1,33 +1,67 @@
 /** Adds and removes flows, all or nothing, however many they are. */
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
-import type { EchoedElement, ElementChange, NfTables } from "../netlink/nf-tables.js";
+import type { ElementStore } from "../element-store.js";
+import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import type { FlowAddition } from "../plan.js";
 import type { FlowId, FlowRule } from "../port.js";
 import { countersOf, createFlow, deleteFlow } from "./flow-elements.js";
+import { ensurePorts, type PortUse } from "./port-use.js";
+
+/** Elements of one flow and blocks of its port, at most. */
+const MOST_CHANGES = 6;
 
 interface Part {
-  readonly changes: readonly ElementChange[];
   readonly removes: readonly FlowRule[];
   readonly adds: readonly FlowAddition[];
 }
 
+const rulesOf = (adds: readonly FlowAddition[]): readonly FlowRule[] => adds.map(({ rule }) => rule);
+
+function elementChanges({ removes, adds }: Part): readonly ElementChange[] {
+  return [...removes.flatMap(deleteFlow), ...adds.flatMap(({ rule, counters }) => createFlow(rule, counters))];
+}
+
+/** Removals first. */
+export const flowChanges = (removes: readonly FlowRule[], adds: readonly FlowAddition[]): readonly ElementChange[] => [
+  ...elementChanges({ removes, adds }),
+  ...ensurePorts(rulesOf(adds)),
+];
+
 /** As many flows to a part as one transaction may hold; removals come first, so that keys are free. */
 function partsOf(removes: readonly FlowRule[], adds: readonly FlowAddition[], limit: number): readonly Part[] {
-  const perPart = Math.floor(limit / 2);
-  const parts: Part[] = [];
   const total = removes.length + adds.length;
+  const most = elementChanges({ removes, adds }).length + ensurePorts(rulesOf(adds)).length;
+  const perPart = most <= limit ? Math.max(1, total) : Math.max(1, Math.floor(limit / MOST_CHANGES));
+  const parts: Part[] = [];
   for (let at = 0; at < total; at += perPart) {
-    const gone = removes.slice(at, at + perPart);
     const begin = Math.max(0, at - removes.length);
-    const come = adds.slice(begin, Math.max(0, at + perPart - removes.length));
-    parts.push({
-      removes: gone,
-      adds: come,
-      changes: [...gone.flatMap(deleteFlow), ...come.flatMap(({ rule, counters }) => createFlow(rule, counters))],
-    });
+    const end = Math.max(0, at + perPart - removes.length);
+    parts.push({ removes: removes.slice(at, at + perPart), adds: adds.slice(begin, end) });
   }
   return parts;
+}
+
+/** What flows are written with. */
+export interface FlowWriter {
+  readonly elements: ElementStore;
+  readonly ports: PortUse;
+  readonly log: Logger;
+}
+
+async function transact({ elements, ports }: FlowWriter, part: Part): Promise<readonly EchoedElement[]> {
+  const added = rulesOf(part.adds);
+  const blocks = ports.begin(added);
+  try {
+    const echoes = await elements.transact([...elementChanges(part), ...blocks]);
+    ports.end(true, added, part.removes);
+    return echoes;
+  } catch (error) {
+    ports.end(false, added, part.removes);
+    // Refused or not known to be: the next flows ensure their blocks in either case.
+    ports.forget();
+    throw error;
+  }
 }
 
 /**
@@ -36,20 +70,21 @@ function partsOf(removes: readonly FlowRule[], adds: readonly FlowAddition[], li
  * @throws KernelError naming the flow and the errno.
  */
 export async function applyFlows(
-  elements: NfTables,
+  writer: FlowWriter,
   removes: readonly FlowRule[],
   adds: readonly FlowAddition[],
-  log: Logger,
 ): Promise<Map<FlowId, FlowCounters>> {
+  const { elements, log } = writer;
   const done: { readonly part: Part; readonly echoes: readonly EchoedElement[] }[] = [];
   try {
     for (const part of partsOf(removes, adds, elements.transactionLimit)) {
-      done.push({ part, echoes: await elements.transact(part.changes) });
+      done.push({ part, echoes: await transact(writer, part) });
     }
   } catch (error) {
-    for (const { part, echoes } of done.reverse()) await undo(elements, part, echoes, log);
+    for (const { part, echoes } of done.reverse()) await undo(writer, part, echoes);
     throw error;
   }
+  await removeIdlePorts(writer);
   const counters = countersOf(done.flatMap(({ echoes }) => echoes));
   const lost = removes.filter((rule) => !counters.has(rule.id));
   if (lost.length > 0) log.warn("kernel.flows.noCounters", { flows: lost.map((rule) => rule.id) });
@@ -57,14 +92,27 @@ export async function applyFlows(
 }
 
 /** Removed flows come back with the counters that they had. */
-async function undo(elements: NfTables, part: Part, echoes: readonly EchoedElement[], log: Logger): Promise<void> {
+async function undo(writer: FlowWriter, part: Part, echoes: readonly EchoedElement[]): Promise<void> {
   const counters = countersOf(echoes);
+  const adds = part.removes.map((rule): FlowAddition => {
+    const last = counters.get(rule.id);
+    return last === undefined ? { rule } : { rule, counters: last };
+  });
   try {
-    await elements.transact([
-      ...part.adds.flatMap(({ rule }) => deleteFlow(rule)),
-      ...part.removes.flatMap((rule) => createFlow(rule, counters.get(rule.id))),
-    ]);
+    await transact(writer, { removes: rulesOf(part.adds), adds });
   } catch (error) {
-    log.error("kernel.flows.undo", { removes: part.removes.length, adds: part.adds.length, error });
+    writer.log.error("kernel.flows.undo", { removes: part.removes.length, adds: part.adds.length, error });
+  }
+}
+
+/** The flows are in the kernel already, and a block too many does no harm: a failure here is none of theirs. */
+async function removeIdlePorts({ elements, ports, log }: FlowWriter): Promise<void> {
+  const idle = ports.takeIdle().slice(0, elements.transactionLimit);
+  if (idle.length === 0) return;
+  try {
+    await elements.transact(idle);
+  } catch (error) {
+    ports.forget();
+    log.debug("kernel.ports.idle", { blocks: idle.length, error });
   }
 }

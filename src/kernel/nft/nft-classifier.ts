@@ -2,24 +2,28 @@
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Classifier, ClassifierContents } from "../classifier.js";
-import type { NfTables } from "../netlink/nf-tables.js";
+import type { ElementStore } from "../element-store.js";
 import type { ChangeSteps, FlowAddition } from "../plan.js";
 import type { BackendInfo, DesiredState, FlowId, FlowRule, PoolClass, RenderedStep } from "../port.js";
 import { countersOf } from "./flow-elements.js";
-import { applyFlows } from "./flow-transaction.js";
+import { applyFlows, flowChanges } from "./flow-transaction.js";
 import { createPool, deletePool } from "./pool-elements.js";
+import { PortUse } from "./port-use.js";
 import type { RulesetOptions } from "./ruleset.js";
 import { Table } from "./table.js";
 
 export class NftClassifier implements Classifier {
-  readonly backend: BackendInfo = { name: "nftables", detail: "nf_tables programmed over netlink" };
-  readonly #elements: NfTables;
+  readonly backend: BackendInfo;
+  readonly #elements: ElementStore;
+  readonly #ports = new PortUse();
   readonly #table: Table;
   readonly #log: Logger;
 
-  constructor(elements: NfTables, options: RulesetOptions, log: Logger) {
+  /** @param detail how it is programmed and why, one sentence. */
+  constructor(elements: ElementStore, options: RulesetOptions, log: Logger, detail: string) {
+    this.backend = { name: "nftables", detail };
     this.#elements = elements;
-    this.#table = new Table(elements, options, log);
+    this.#table = new Table({ elements, options, ports: this.#ports, log });
     this.#log = log;
   }
 
@@ -49,7 +53,7 @@ export class NftClassifier implements Classifier {
   }
 
   changeFlows(removes: readonly FlowRule[], adds: readonly FlowAddition[]): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    return applyFlows(this.#elements, removes, adds, this.#log);
+    return applyFlows({ elements: this.#elements, ports: this.#ports, log: this.#log }, removes, adds);
   }
 
   async counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
@@ -60,15 +64,24 @@ export class NftClassifier implements Classifier {
     return this.#table.remove();
   }
 
-  async render(_desired: DesiredState, _steps: ChangeSteps): Promise<readonly RenderedStep[]> {
-    return [];
+  async render(desired: DesiredState, steps: ChangeSteps): Promise<readonly RenderedStep[]> {
+    const texts = steps.structure ? [...(await this.#table.renderInstall(desired))] : [];
+    const going = new Set([...steps.poolSets, ...steps.poolRemoves].map(({ id }) => id));
+    const before = going.size > 0 ? await this.#table.pools() : [];
+    const replaced = before.filter(({ id }) => going.has(id)).map(deletePool);
+    texts.push(...this.#table.renderElements([...replaced, ...steps.poolSets.map(createPool)]));
+    texts.push(...this.#table.renderElements(flowChanges(steps.removes, steps.adds)));
+    return texts.map(nftStep);
   }
 
   async renderRemove(): Promise<readonly RenderedStep[]> {
-    return [];
+    const text = await this.#table.renderRemove();
+    return text === "" ? [] : [nftStep(text)];
   }
 
   async close(): Promise<void> {
-    this.#elements.close();
+    await this.#elements.close();
   }
 }
+
+const nftStep = (input: string): RenderedStep => ({ tool: "nft", args: ["-f", "-"], input });

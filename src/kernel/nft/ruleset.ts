@@ -1,15 +1,17 @@
 /** The static part of our table as text for `nft -f`: constant in the number of sessions. Pure. */
 import { familyOf, type IpFamily } from "../../model/ip.js";
 import type { StructureState } from "../classifier.js";
-import { MARK } from "../mark.js";
-import type { DesiredState, ManagedInterface, SignallingMatch } from "../port.js";
-import { structureId } from "../structure-id.js";
+import type { DesiredState, LinkLayer, ManagedInterface, SignallingMatch } from "../port.js";
+import { accountingText, structureId } from "../structure-id.js";
 import { CLASS } from "../tc/tree.js";
 import { NEIGHBOUR_DISCOVERY, neighbourRules } from "./neighbours.js";
-import { POOL_SET, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
+import { BLOCK_MASK } from "./port-use.js";
+import { sizeWord, WORD } from "./priority-word.js";
+import { POOL_SET, PORT_SETS, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
+import { SIZE_CLASSES } from "./size-class.js";
 
 /** Raised whenever maps change their shape: such a table is made anew, sessions and all. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /** The table's comment: a table of our name without it is somebody else's. */
 export const tableComment = `sluice layout ${LAYOUT}`;
@@ -25,7 +27,7 @@ const INTERFACE_PREFIX = "interface:";
 export const listingComment = (digest: string): string => LISTING_PREFIX + digest;
 
 const interfaceComment = (link: ManagedInterface): string =>
-  `${INTERFACE_PREFIX}${link.name}:${link.rate}:${link.overhead}:${link.signallingRate}`;
+  `${INTERFACE_PREFIX}${link.name}:${link.rate}:${link.overhead}:${link.signallingRate}${accountingText(link, ":")}`;
 
 export interface TableState extends StructureState {
   readonly listing: string | undefined;
@@ -36,15 +38,17 @@ export function parseState(comments: readonly string[]): TableState {
   const after = (prefix: string): string | undefined =>
     comments.find((comment) => comment.startsWith(prefix))?.slice(prefix.length);
   const interfaces = comments.flatMap((comment): readonly ManagedInterface[] => {
-    const match = /^interface:([^:]+):([\d.]+):(\d+):([\d.]+)$/.exec(comment);
+    const match = /^interface:([^:]+):([\d.]+):(\d+):([\d.]+)(?::(\d+):(ethernet|atm|adsl))?$/.exec(comment);
     if (match === null) return [];
-    const [, name = "", rate, overhead, signallingRate] = match;
+    const [, name = "", rate, overhead, signallingRate, mpu, linkLayer] = match;
     return [
       {
         name,
         rate: Number(rate) as ManagedInterface["rate"],
         overhead: Number(overhead) as ManagedInterface["overhead"],
         signallingRate: Number(signallingRate) as ManagedInterface["rate"],
+        ...(mpu === undefined ? {} : { mpu: Number(mpu) as ManagedInterface["overhead"] }),
+        ...(linkLayer === undefined ? {} : { linkLayer: linkLayer as LinkLayer }),
       },
     ];
   });
@@ -54,15 +58,25 @@ export function parseState(comments: readonly string[]): TableState {
 const hex = (value: number): string => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 const CODE_POINTS = Array.from({ length: 64 }, (_, code) => code);
 
+/** A value of the priority, as nft writes class ids. */
+const classId = (word: number): string => `${((word >>> 16) & 0xffff).toString(16)}:${(word & 0xffff).toString(16)}`;
+
+/** The first element's kind of limit is every element's. */
+const STATEMENTS: Readonly<Record<SessionSet["profile"], string>> = {
+  in: "limit rate 1 mbytes/second burst 1500 bytes counter",
+  tight: "limit rate 50/second burst 5 packets counter",
+  out: "counter",
+  over: "counter",
+};
+
 function mapText(set: SessionSet, size: number): string {
   const address = `ipv${set.family}_addr`;
   const source = set.anySourcePort ? address : `${address} . inet_service`;
-  const statements = set.profile === "in" ? "limit rate 1 mbytes/second burst 1500 bytes counter" : "counter";
   return [
     `\tmap ${set.name} {`,
-    `\t\ttype inet_proto . ${source} . ${address} . inet_service : mark`,
+    `\t\ttype inet_proto . ${source} . ${address} . inet_service : classid`,
     `\t\tsize ${size}`,
-    `\t\t${statements}`,
+    `\t\t${STATEMENTS[set.profile]}`,
     "\t}",
   ].join("\n");
 }
@@ -70,34 +84,91 @@ function mapText(set: SessionSet, size: number): string {
 const chain = (name: string, lines: readonly string[]): string =>
   [`\tchain ${name} {`, ...lines.map((line) => `\t\t${line}`), "\t}"].join("\n");
 
-/**
- * nft cannot set some bits of the mark from a map, so a session's packet gets a whole new mark; the mark of every other
- * packet, signalling included, stays as others set it. A limit that is exceeded abandons its rule, so the packet meets the
- * out-of-profile map next.
- */
-function sessionChain(family: IpFamily): string {
-  const ip = family === 4 ? "ip" : "ip6";
-  const lines = SESSION_SETS.filter((set) => set.family === family).map((set) => {
-    const source = set.anySourcePort ? `${ip} saddr` : `${ip} saddr . th sport`;
-    return `meta mark set meta l4proto . ${source} . ${ip} daddr . th dport map @${set.name} goto action`;
-  });
-  return chain(`sessions${family}`, lines);
+const inBlocks = (set: string): string => `th dport and ${BLOCK_MASK} @${set}`;
+
+/** The lookup takes the packet to `action` with its word, or, where nothing is found or a limit exceeded, leaves all as it is. */
+function lookup(set: SessionSet, next = "action"): string {
+  const ip = set.family === 4 ? "ip" : "ip6";
+  const source = set.anySourcePort ? `${ip} saddr` : `${ip} saddr . th sport`;
+  return `meta priority set meta l4proto . ${source} . ${ip} daddr . th dport map @${set.name} goto ${next}`;
 }
+
+const mapsOf = (family: IpFamily, anySourcePort: boolean): readonly SessionSet[] =>
+  SESSION_SETS.filter((set) => set.family === family && set.anySourcePort === anySourcePort && set.profile !== "over");
+
+/**
+ * A limit that is exceeded abandons its rule, so the packet meets the out-of-profile map next. Maps that few flows are in
+ * are passed over by the port alone.
+ */
+function sessionChains(family: IpFamily): readonly string[] {
+  const exact = mapsOf(family, false).map((set) =>
+    set.profile === "tight" ? `${inBlocks(PORT_SETS.tight)} ${lookup(set)}` : lookup(set),
+  );
+  const any = mapsOf(family, true).map((set) => lookup(set));
+  return [
+    chain(`any${family}`, [...any, "goto others"]),
+    chain(`sessions${family}`, [
+      ...(family === 4 ? ["meta nfproto ipv6 goto sessions6"] : []),
+      ...exact,
+      `${inBlocks(PORT_SETS.any)} goto any${family}`,
+      "goto others",
+    ]),
+  ];
+}
+
+const remarks = CODE_POINTS.map((code) => `${classId(WORD.remarked | (code << 24))} : goto dscp_${code}`);
+const excess: readonly string[] = [...remarks, `${classId(WORD.dropped)} : drop`];
+
+const actionMap = (entries: readonly string[]): string =>
+  `meta priority and ${hex(WORD.actionMask)} vmap { ${entries.join(", ")} }`;
 
 function actionChain(): string {
-  const entries = CODE_POINTS.flatMap((code) => [
-    `${hex(MARK.inProfile | (code << 24))} : goto dscp_${code}`,
-    `${hex(MARK.remarked | (code << 24))} : goto dscp_${code}`,
+  const inProfile = CODE_POINTS.flatMap((code) => [
+    `${classId(WORD.inProfile | (code << 24))} : goto dscp_${code}`,
+    `${classId(WORD.inProfile | WORD.tight | (code << 24))} : goto sized`,
   ]);
-  entries.push(`${hex(MARK.dropped)} : drop`);
-  return chain("action", [`meta mark and ${hex(MARK.actionMask)} vmap { ${entries.join(", ")} }`]);
+  return chain("action", [actionMap([...inProfile, ...excess])]);
 }
 
+/** Major 1 and the word's minor: a class of ours on every managed interface. */
 const dscpChain = (code: number): string =>
-  chain(`dscp_${code}`, [`ip dscp set ${code}`, `ip6 dscp set ${code}`, "accept"]);
+  chain(`dscp_${code}`, [
+    `meta priority set meta priority and ${hex(WORD.minorMask)} or 0x00010000`,
+    `ip dscp set ${code} accept`,
+    `ip6 dscp set ${code} accept`,
+  ]);
 
-/** Both directions, both families; the address of a server is part of every match. */
+/** Of packets that a limit by packets let through: none may be larger than the flow's. */
+function sizeChains(): readonly string[] {
+  const sizes = SIZE_CLASSES.map((_, index) => `${classId(sizeWord(index + 1))} : goto size_${index + 1}`);
+  const codes = CODE_POINTS.map((code) => `${classId(code << 24)} : goto dscp_${code}`);
+  return [
+    chain("coded", [`meta priority and ${hex(WORD.codeMask)} vmap { ${codes.join(", ")} }`]),
+    // Not back to `action`: chains must not form a ring.
+    chain("excess", [actionMap(excess)]),
+    chain("oversize", [
+      ...SESSION_SETS.filter((set) => set.profile === "over").map((set) => lookup(set, "excess")),
+      "drop",
+    ]),
+    ...SIZE_CLASSES.map((size, index) =>
+      chain(`size_${index + 1}`, [`meta length > ${size} goto oversize`, "goto coded"]),
+    ),
+    chain("sized", [`meta priority and ${hex(WORD.sizeMask)} vmap { ${sizes.join(", ")} }`]),
+  ];
+}
+
+/**
+ * Both directions, both families; the address of a server is part of every match, and behind a port of a server, so that
+ * other packets are done with two small lookups.
+ */
 export function signallingRules(matches: readonly SignallingMatch[]): readonly string[] {
+  const ports = [...new Set(matches.filter(({ servers }) => servers.length > 0).map(({ port }) => port))];
+  if (ports.length === 0) return [];
+  const list = ports.sort((left, right) => left - right).join(", ");
+  return [`th dport { ${list} } goto to_server`, `th sport { ${list} } goto from_server`];
+}
+
+function serverRules(matches: readonly SignallingMatch[], side: "d" | "s"): readonly string[] {
   return ([4, 6] as const).flatMap((family) => {
     const ip = family === 4 ? "ip" : "ip6";
     const tuples = matches.flatMap((match) =>
@@ -107,34 +178,29 @@ export function signallingRules(matches: readonly SignallingMatch[]): readonly s
     );
     if (tuples.length === 0) return [];
     const elements = [...new Set(tuples)].sort().join(", ");
-    return [
-      `meta l4proto . ${ip} daddr . th dport { ${elements} } goto signalling`,
-      `meta l4proto . ${ip} saddr . th sport { ${elements} } goto signalling`,
-    ];
+    return [`meta l4proto . ${ip} ${side}addr . th ${side}port { ${elements} } goto signalling`];
   });
 }
 
 function hookChains(desired: DesiredState): readonly string[] {
-  const signalling = signallingRules(desired.signalling);
-  const { session, kindMask, inProfile, poolMask } = MARK;
-  const code = desired.signallingDscp;
+  const { signalling: matches, signallingDscp: code } = desired;
+  const signalling = signallingRules(matches);
   return [
     chain("signalling", [
-      `ip dscp set ${code}`,
-      `ip6 dscp set ${code}`,
       `meta priority set 1:${CLASS.signalling.toString(16)}`,
-      "accept",
+      `ip dscp set ${code} accept`,
+      `ip6 dscp set ${code} accept`,
     ]),
-    chain("prerouting", [
-      "type filter hook prerouting priority mangle; policy accept;",
-      "meta l4proto != { tcp, udp } accept",
-      "meta nfproto vmap { ipv4 : goto sessions4, ipv6 : goto sessions6 }",
-    ]),
-    // ip_forward() sets the priority anew, so the class is chosen after it.
+    chain("from_server", serverRules(matches, "s")),
+    // From one server to another's port: the source is looked at too.
+    chain("to_server", [...serverRules(matches, "d"), ...signalling.slice(1)]),
+    chain("others", signalling),
+    ...sessionChains(6),
+    ...sessionChains(4),
+    // ip_forward() sets the priority anew, so there is no earlier hook in which the class could be chosen.
     chain("forward", [
       "type filter hook forward priority mangle; policy accept;",
-      `meta mark and ${hex(kindMask)} == ${hex(inProfile)} meta priority set meta mark and ${hex(poolMask)} map @${POOL_SET} accept`,
-      `meta mark and ${hex(session)} == ${hex(session)} accept`,
+      `${inBlocks(PORT_SETS.all)} goto sessions4`,
       ...signalling,
     ]),
     chain("neighbours", neighbourRules(desired.interfaces)),
@@ -144,17 +210,27 @@ function hookChains(desired: DesiredState): readonly string[] {
 
 export const CHAINS: readonly string[] = [
   ...CODE_POINTS.map((code) => `dscp_${code}`),
+  "coded",
+  "excess",
+  "oversize",
+  ...SIZE_CLASSES.map((_, index) => `size_${index + 1}`),
+  "sized",
   "action",
-  "sessions4",
-  "sessions6",
   "signalling",
+  "from_server",
+  "to_server",
+  "others",
+  "any6",
+  "sessions6",
+  "any4",
+  "sessions4",
   "neighbours",
-  "prerouting",
   "forward",
   "output",
 ];
 
 const MAPS: readonly string[] = [...SESSION_SETS.map((set) => set.name), POOL_SET];
+const PLAIN_SETS: readonly string[] = [STATE_SET, ...Object.values(PORT_SETS)];
 
 export interface RulesetOptions {
   readonly table: string;
@@ -170,6 +246,7 @@ function declarations({ table, maxFlows }: RulesetOptions): string {
     ...SESSION_SETS.map((set) => mapText(set, maxFlows)),
     `\tmap ${POOL_SET} {\n\t\ttype mark : classid\n\t\tsize 65536\n\t}`,
     `\tset ${STATE_SET} {\n\t\ttype mark\n\t\tsize 65536\n\t}`,
+    ...Object.values(PORT_SETS).map((name) => `\tset ${name} {\n\t\ttype inet_service\n\t}`),
     "}",
   ].join("\n");
 }
@@ -192,7 +269,7 @@ function foreignObjects(listing: string): { chains: readonly string[]; sets: rea
   );
   return {
     chains: chains.filter((name) => !CHAINS.includes(name)),
-    sets: sets.filter(([, name]) => !MAPS.includes(name) && name !== STATE_SET),
+    sets: sets.filter(([, name]) => !MAPS.includes(name) && !PLAIN_SETS.includes(name)),
   };
 }
 
@@ -216,19 +293,15 @@ export function renderUpdate(options: RulesetOptions, desired: DesiredState, lis
 }
 
 const HOOKS = new Map(
-  ["prerouting", "forward", "output"].map((hook) => [
-    hook,
-    ` { type filter hook ${hook} priority mangle; policy accept; }`,
-  ]),
+  ["forward", "output"].map((hook) => [hook, ` { type filter hook ${hook} priority mangle; policy accept; }`]),
 );
 
 function rules(table: string, desired: DesiredState): string {
   return [
     `table inet ${table} {`,
     ...CODE_POINTS.map(dscpChain),
+    ...sizeChains(),
     actionChain(),
-    sessionChain(4),
-    sessionChain(6),
     ...hookChains(desired),
     "}",
   ].join("\n");

@@ -2,37 +2,55 @@
 import { type FlowKey, IP_PROTOCOL, type TransportProtocol } from "../../model/flow.js";
 import { addressFromBytes, addressToBytes, familyOf, type IpFamily } from "../../model/ip.js";
 
-/** In profile: element = limit + counter. Out of profile: counter. `any`: the source port is not in the key. */
+/**
+ * `in`: policed by octets. `tight`: policed by packets, for a bucket of less than a second of the rate. `out`: what is out
+ * of profile. `over`: packets of tight flows that are larger than they may be.
+ */
+export type Profile = "in" | "tight" | "out" | "over";
+
+/** Elements hold a counter; those of `in` and `tight` a limit before it. `any`: the source port is not in the key. */
 export interface SessionSet {
   readonly name: string;
   readonly family: IpFamily;
   readonly anySourcePort: boolean;
-  readonly profile: "in" | "out";
+  readonly profile: Profile;
 }
 
-const set = (profile: "in" | "out", family: IpFamily, anySourcePort: boolean): SessionSet => ({
+const set = (profile: Profile, family: IpFamily, anySourcePort: boolean): SessionSet => ({
   name: `${profile}${family}${anySourcePort ? "any" : ""}`,
   family,
   anySourcePort,
   profile,
 });
 
-/** In the order in which a packet of a family meets them. */
-export const SESSION_SETS: readonly SessionSet[] = ([4, 6] as const).flatMap((family) => [
-  set("in", family, false),
-  set("out", family, false),
-  set("in", family, true),
-  set("out", family, true),
-]);
+const PROFILES: readonly Profile[] = ["tight", "in", "out", "over"];
 
-/** Pool -> HTB class. */
+/** In the order in which a packet of a family meets them; those of `over` only from `tight`. */
+export const SESSION_SETS: readonly SessionSet[] = ([4, 6] as const).flatMap((family) =>
+  [false, true].flatMap((anySourcePort) => PROFILES.map((profile) => set(profile, family, anySourcePort))),
+);
+
+/** Blocks of destination ports with any session; with tight ones; with ones whose source port is not in the key. */
+export const PORT_SETS = { all: "ports", tight: "ports_tight", any: "ports_any" } as const;
+
+/** Pool -> HTB class: what there is. Rules do not look it up, for the words of flows hold the class. */
 export const POOL_SET = "pools";
 /** What the table was made for: read back after a restart. */
 export const STATE_SET = "state";
 
-export function setNameOf(key: FlowKey, profile: "in" | "out"): string {
+export function setNameOf(key: FlowKey, profile: Profile): string {
   const family = familyOf(key.destination.address) === 6 ? 6 : 4;
   return set(profile, family, key.source.port === undefined).name;
+}
+
+const SET_BY_NAME = new Map(SESSION_SETS.map((entry) => [entry.name, entry]));
+
+/** The maps whose keys are made alike: in which the parts of one flow are. */
+export function siblingsOf(name: string): readonly string[] {
+  const own = SET_BY_NAME.get(name);
+  return SESSION_SETS.filter(
+    ({ family, anySourcePort }) => family === own?.family && anySourcePort === own.anySourcePort,
+  ).map((sibling) => sibling.name);
 }
 
 const FIELD = 4;

@@ -2,14 +2,19 @@
 import { createHash } from "node:crypto";
 import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
-import { isNotFound } from "../kernel-errors.js";
-import type { EchoedElement, ElementChange, NfTables } from "../netlink/nf-tables.js";
+import type { ElementStore } from "../element-store.js";
+import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import { hostU32Octets } from "../netlink/octets.js";
+import type { SetElement } from "../netlink/set-element.js";
+import { renderTransaction } from "../nft-shell/render.js";
 import type { DesiredState, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
 import { type AssembledFlows, assembleFlows, createFlow, elementKeys } from "./flow-elements.js";
+import { layoutsOf } from "./layouts.js";
+import { type Listings, listingsAfter, listingsIn } from "./listings-after.js";
 import { renderArpTable } from "./neighbours.js";
 import { createPool, readPool, strayPool } from "./pool-elements.js";
+import { ensurePorts, missingPorts, type PortUse, type PresentPorts } from "./port-use.js";
 import {
   listingComment,
   OWNER_COMMENT,
@@ -21,7 +26,7 @@ import {
   type TableState,
   tableComment,
 } from "./ruleset.js";
-import { POOL_SET, SESSION_SETS, STATE_SET } from "./sets.js";
+import { POOL_SET, PORT_SETS, SESSION_SETS, STATE_SET, siblingsOf } from "./sets.js";
 
 export interface TableContents extends AssembledFlows {
   readonly state: TableState;
@@ -29,21 +34,61 @@ export interface TableContents extends AssembledFlows {
 }
 
 const FAMILIES = ["inet", "arp"] as const;
-type TableFamily = (typeof FAMILIES)[number];
-/** As `nft list` prints the tables, without elements; empty where there is none. */
-type Listings = Readonly<Record<TableFamily, string>>;
+/** Single elements asked for together. */
+const QUESTIONS = 256;
+/** More than could have changed while the maps were read: somebody was at work in our table. */
+const MOST_UNSETTLED = 20_000;
+
+interface ElementPlace {
+  readonly set: string;
+  readonly key: Buffer;
+}
+
+/** What is to be done to have the structure, found out without doing it. */
+interface Preparation {
+  readonly listings: Listings;
+  /** For `nft -f`, one transaction. */
+  readonly text: string;
+  /** After it: those that are none of ours go, or all of ours come back to a table that was made anew. */
+  readonly elements: readonly ElementChange[];
+}
+
+/** Notes what the structure looks like, so that a later change by others is seen. */
+const seal = (digest: string): ElementChange => ({
+  action: "create",
+  set: STATE_SET,
+  element: { key: hostU32Octets(STATE_KEY.listing), comment: listingComment(digest) },
+  object: "digest of the structure",
+});
+
+function chunksOf<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
+}
 
 const digestOf = ({ inet, arp }: Listings): string =>
   createHash("sha256").update(`${inet}\n${arp}`).digest("hex").slice(0, 32);
 
+/** What a table is made of. */
+export interface TableParts {
+  readonly elements: ElementStore;
+  readonly options: RulesetOptions;
+  /** Told of every reading. */
+  readonly ports: PortUse;
+  readonly log: Logger;
+}
+
 export class Table {
-  readonly #elements: NfTables;
+  readonly #elements: ElementStore;
   readonly #options: RulesetOptions;
+  readonly #ports: PortUse;
   readonly #log: Logger;
 
-  constructor(elements: NfTables, options: RulesetOptions, log: Logger) {
+  constructor({ elements, options, ports, log }: TableParts) {
     this.#elements = elements;
     this.#options = options;
+    this.#ports = ports;
     this.#log = log;
   }
 
@@ -52,14 +97,42 @@ export class Table {
     const state = await this.#elements.dump(STATE_SET);
     const poolElements = await this.#elements.dump(POOL_SET);
     const pools = poolElements.map((element) => ({ element, pool: readPool(element) }));
-    const { flows, strays } = assembleFlows(await this.sessionElements());
+    const mark = this.#ports.mark();
+    const { flows, strays } = await this.#settled(assembleFlows(await this.sessionElements()));
+    // After the flows: the blocks of a flow come with it.
+    const present = await this.#presentPorts();
+    const rules = [...flows.values()].map(({ rule }) => rule);
+    const missing = this.#ports.isQuiet(mark) ? missingPorts(rules, present) : [];
+    this.#ports.take(mark, rules, present);
     const strayPools = pools.filter(({ pool }) => pool === undefined).map(({ element }) => strayPool(element));
     return {
       state: parseState(state.flatMap((element) => element.comment ?? [])),
       pools: pools.flatMap(({ pool }) => pool ?? []),
       flows,
-      strays: [...strays, ...strayPools],
+      strays: [...strays, ...strayPools, ...missing],
     };
+  }
+
+  /**
+   * Flows come and go while the maps are read one after the other, and one that did looks like a stray: its elements are
+   * asked for again, one by one.
+   */
+  async #settled(assembled: AssembledFlows): Promise<AssembledFlows> {
+    const { flows, strays } = assembled;
+    if (strays.length === 0 || strays.length > MOST_UNSETTLED) return assembled;
+    const places = new Map<string, ElementPlace>();
+    for (const { set: name, element } of strays) {
+      for (const set of siblingsOf(name))
+        places.set(`${set} ${element.key.toString("latin1")}`, { set, key: element.key });
+    }
+    const again = assembleFlows(await this.#present([...places.values()]));
+    return { flows: new Map([...flows, ...again.flows]), strays: again.strays };
+  }
+
+  async #presentPorts(): Promise<PresentPorts> {
+    const present = new Map<string, readonly SetElement[]>();
+    for (const set of Object.values(PORT_SETS)) present.set(set, await this.#elements.dump(set));
+    return present;
   }
 
   async pools(): Promise<readonly PoolClass[]> {
@@ -76,10 +149,17 @@ export class Table {
 
   /** The elements of these flows alone: what it costs does not depend on how many others there are. */
   async elementsOf(rules: Iterable<FlowRule>): Promise<readonly EchoedElement[]> {
+    return this.#present([...rules].flatMap(elementKeys));
+  }
+
+  async #present(places: readonly ElementPlace[]): Promise<readonly EchoedElement[]> {
     const found: EchoedElement[] = [];
-    for (const { set, key } of [...rules].flatMap(elementKeys)) {
-      const element = await this.#elements.get(set, key);
-      if (element !== undefined) found.push({ set, element });
+    for (const chunk of chunksOf(places, QUESTIONS)) {
+      const elements = await Promise.all(chunk.map(({ set, key }) => this.#elements.get(set, key)));
+      elements.forEach((element, index) => {
+        const set = chunk[index]?.set;
+        if (element !== undefined && set !== undefined) found.push({ set, element });
+      });
     }
     return found;
   }
@@ -96,30 +176,66 @@ export class Table {
 
   /** Makes the structure; elements stay, and are put back with their counters where the maps had to be made anew. */
   async install(desired: DesiredState): Promise<void> {
-    const listings = await this.#listings();
-    this.#refuseForeign(listings);
-    const listing = listings.inet;
-    const arp = await this.#arpText(desired);
-    if (listing === "" || listing.includes(`\tcomment "${tableComment}"\n`)) {
-      const text = renderUpdate(this.#options, desired, listing) + arp;
-      if (await this.#tryCheck(text, listing === "")) {
-        await runTool("nft", ["-f", "-"], text);
-        await this.#sweep();
-        return this.#seal();
-      }
-    }
-    await this.#replace(desired, arp);
-    await this.#seal();
+    const { text, elements } = await this.#prepare(desired);
+    this.#ports.forget();
+    await runTool("nft", ["-f", "-"], text);
+    await this.#inChunks(elements);
+    await this.#elements.transact([seal(digestOf(await this.#listings()))]);
+  }
+
+  /** What `install` would do: texts for `nft -f`, in order. */
+  async renderInstall(desired: DesiredState): Promise<readonly string[]> {
+    const { text, elements, listings } = await this.#prepare(desired);
+    const after = await listingsAfter(this.#options.table, listings, text);
+    return [text, ...this.renderElements(elements), ...this.renderElements([seal(digestOf(after))])];
+  }
+
+  /** As many transactions as it takes, as texts for `nft -f`. */
+  renderElements(changes: readonly ElementChange[]): readonly string[] {
+    const layouts = layoutsOf(this.#options);
+    return chunksOf(changes, this.#elements.transactionLimit).map((chunk) =>
+      renderTransaction(this.#options.table, layouts, chunk),
+    );
   }
 
   /** Our tables and nothing else; no error if there is none. */
   async remove(): Promise<void> {
+    const text = await this.renderRemove();
+    if (text !== "") await runTool("nft", ["-f", "-"], text);
+  }
+
+  /** What `remove` gives to `nft -f`; empty if there is nothing of ours. */
+  async renderRemove(): Promise<string> {
     const listings = await this.#listings();
     this.#refuseForeign(listings);
     const present = FAMILIES.filter((family) => listings[family] !== "");
-    if (present.length === 0) return;
-    const commands = present.map((family) => `delete table ${family} ${this.#options.table}\n`);
-    await runTool("nft", ["-f", "-"], commands.join(""));
+    return present.map((family) => `delete table ${family} ${this.#options.table}\n`).join("");
+  }
+
+  /** Everything that can be refused is refused here; nothing is changed yet. */
+  async #prepare(desired: DesiredState): Promise<Preparation> {
+    const listings = await this.#listings();
+    this.#refuseForeign(listings);
+    const listing = listings.inet;
+    const arp = await this.#arpText(desired);
+    const { flows, pools, strays } = await this.read();
+    if (listing === "" || listing.includes(`\tcomment "${tableComment}"\n`)) {
+      const text = renderUpdate(this.#options, desired, listing) + arp;
+      if (await this.#tryCheck(text, listing === "")) {
+        if (strays.length > 0) this.#warn("kernel.table.strays", { elements: strays.length });
+        return { listings, text, elements: strays };
+      }
+    }
+    const text = renderReplacement(this.#options, desired) + arp;
+    await runTool("nft", ["--check", "-f", "-"], text);
+    this.#warn("kernel.table.replaced", { flows: flows.size });
+    const rules = [...flows.values()].map(({ rule }) => rule);
+    const put = [...flows.values()].flatMap((flow) => createFlow(flow.rule, flow.counters));
+    return { listings, text, elements: [...pools.map(createPool), ...put, ...ensurePorts(rules)] };
+  }
+
+  #warn(event: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#log.warn(event, { table: this.#options.table, ...fields });
   }
 
   /** Empty where the kernel has no tables for ARP: sessions matter more, so the router goes on without. */
@@ -149,49 +265,14 @@ export class Table {
     }
   }
 
-  async #replace(desired: DesiredState, arp: string): Promise<void> {
-    const { flows, pools } = await this.read();
-    const text = renderReplacement(this.#options, desired) + arp;
-    await runTool("nft", ["--check", "-f", "-"], text);
-    await runTool("nft", ["-f", "-"], text);
-    const put = [...flows.values()].flatMap((flow) => createFlow(flow.rule, flow.counters));
-    await this.#inChunks([...pools.map(createPool), ...put]);
-    this.#log.warn("kernel.table.replaced", { table: this.#options.table, flows: flows.size });
-  }
-
-  async #sweep(): Promise<void> {
-    const { strays } = await this.read();
-    if (strays.length === 0) return;
-    this.#log.warn("kernel.table.strays", { table: this.#options.table, elements: strays.length });
-    await this.#inChunks(strays);
-  }
-
-  /** Notes what the structure looks like, so that a later change by others is seen. */
-  async #seal(): Promise<void> {
-    const key = hostU32Octets(STATE_KEY.listing);
-    const comment = listingComment(digestOf(await this.#listings()));
-    await this.#elements.transact([
-      { action: "create", set: STATE_SET, element: { key, comment }, object: "digest of the structure" },
-    ]);
-  }
-
   async #inChunks(changes: readonly ElementChange[]): Promise<void> {
-    const size = this.#elements.transactionLimit;
-    for (let at = 0; at < changes.length; at += size) await this.#elements.transact(changes.slice(at, at + size));
+    for (const chunk of chunksOf(changes, this.#elements.transactionLimit)) await this.#elements.transact(chunk);
   }
 
+  /** The whole ruleset without elements: asked for one table, nft fetches every element of it first. */
   async #listings(): Promise<Listings> {
-    const [inet, arp] = await Promise.all([this.#listing("inet"), this.#listing("arp")]);
-    return { inet, arp };
-  }
-
-  async #listing(family: TableFamily): Promise<string> {
-    try {
-      return await runTool("nft", ["--terse", "list", "table", family, this.#options.table]);
-    } catch (error) {
-      if (isNotFound(error)) return "";
-      throw error;
-    }
+    const ruleset = await runTool("nft", ["--terse", "list", "ruleset"]);
+    return listingsIn(ruleset, this.#options.table);
   }
 
   #refuseForeign(listings: Listings): void {

@@ -6,8 +6,16 @@
  *                     └─ 1:ffff   default      prio 7
  */
 import { createHash } from "node:crypto";
-import { type BytesPerSecond, bytesPerSecond, type Octets, toBytesPerSecond } from "../../model/units.js";
+import {
+  type BitsPerSecond,
+  type BytesPerSecond,
+  bytesPerSecond,
+  type Octets,
+  toBytesPerSecond,
+} from "../../model/units.js";
 import type { ManagedInterface, PoolClass, PoolId } from "../port.js";
+import { type BestEffortKind, bestEffortLeaf, type LeafSpec } from "./leaf.js";
+import { burstOf, frameOf, guaranteed, quantumOf, realTimeQueue } from "./sizes.js";
 
 /** Minor numbers. */
 export const CLASS = { link: 1, signalling: 2, firstPool: 0x10, default: 0xffff } as const;
@@ -26,7 +34,18 @@ export function poolOfMinor(minor: number): PoolId | undefined {
 export const signatureOf = (table: string): number =>
   (0x53000000 | createHash("sha256").update(table).digest().readUIntBE(0, 3)) >>> 0;
 
-export interface ClassSpec {
+/** Link layers that HTB can count: on ATM every packet takes whole cells of 48 octets, 53 on the wire. */
+export type CellLayer = "ethernet" | "atm";
+
+/** How the octets of a packet are counted on this link. */
+export interface LinkAccounting {
+  readonly overhead: Octets;
+  /** The least that a packet counts. */
+  readonly mpu: Octets;
+  readonly layer: CellLayer;
+}
+
+export interface ClassSpec extends LinkAccounting {
   readonly minor: number;
   /** Minor of the parent class; 0 is the root. */
   readonly parent: number;
@@ -34,57 +53,82 @@ export interface ClassSpec {
   readonly ceil: BytesPerSecond;
   readonly burst: Octets;
   readonly ceilBurst: Octets;
+  readonly quantum: Octets;
   readonly prio: number;
-  readonly overhead: Octets;
-  /** Octets that the class's bfifo holds; absent for the inner class. */
-  readonly leafLimit?: Octets;
+  /** Absent for the inner class. */
+  readonly leaf?: LeafSpec;
 }
 
-/** One full Ethernet frame. */
-export const QUANTUM = 1514;
+/** A wanted interface with what its device and this kernel make of it. */
+export interface TreeLink {
+  readonly wanted: ManagedInterface;
+  /** The configured rate, or the device's speed where that is lower. */
+  readonly rate: BitsPerSecond;
+  readonly mtu: Octets;
+  readonly bestEffort: BestEffortKind;
+}
 
 const LINK_BURST = 3072;
 const POOL_BURST = 4096;
-const SIGNALLING_LEAF = 32_768 as Octets;
-/** 51 ms at 10 Mbit/s. */
-const DEFAULT_LEAF = 65_536 as Octets;
-const POOL_LEAF_FLOOR = 20_480;
-/** Octets per second; below it HTB cannot count its burst. A pool of rate 0 guarantees this little. */
-const MIN_RATE = 64;
-
-const guaranteed = (rate: BytesPerSecond): BytesPerSecond => bytesPerSecond(Math.max(MIN_RATE, rate));
-
-/** A burst covers what a timer that fires a millisecond late would miss. */
-const burstOf = (rate: number, floor: number): Octets => Math.max(floor, Math.ceil(rate / 1000)) as Octets;
-
-/** 100 ms of the pool's rate: longer queued, a packet of a call is worthless. */
-const poolLeaf = (rate: number): Octets => Math.max(POOL_LEAF_FLOOR, Math.ceil(rate / 10)) as Octets;
+const SIGNALLING_QUEUE = 32_768;
+const POOL_QUEUE = 20_480;
+/** HTB takes no other quantum for a class that has children, so a link's must not depend on anything. */
+const LINK_QUANTUM = 1514 as Octets;
 
 /** What neither signalling nor pools have been promised; never nothing, so that best effort cannot starve. */
 function leftOver(link: number, promised: number): BytesPerSecond {
-  return bytesPerSecond(Math.max(1000, Math.ceil(link / 100), link - promised));
+  return bytesPerSecond(Math.min(link, Math.max(1000, Math.ceil(link / 100), link - promised)));
 }
 
-/** Parents before children. */
-export function classesOf(link: ManagedInterface, pools: Iterable<PoolClass>): readonly ClassSpec[] {
-  const ceil = toBytesPerSecond(link.rate);
-  const signalling = guaranteed(toBytesPerSecond(link.signallingRate));
-  const common = { parent: CLASS.link, ceil, overhead: link.overhead };
-  const pooled = [...pools].map((pool): ClassSpec => {
-    // A pool larger than the link cannot have a ceiling below its rate.
-    const rate = guaranteed(toBytesPerSecond(pool.rate));
-    const most = bytesPerSecond(Math.max(ceil, rate));
-    const bursts = { burst: burstOf(rate, POOL_BURST), ceilBurst: burstOf(most, POOL_BURST) };
-    return { ...common, ceil: most, minor: minorOfPool(pool.id), rate, ...bursts, prio: 0, leafLimit: poolLeaf(rate) };
+const accountingOf = ({ overhead, mpu, linkLayer }: ManagedInterface): LinkAccounting => ({
+  overhead,
+  mpu: mpu ?? (0 as Octets),
+  layer: linkLayer === undefined || linkLayer === "ethernet" ? "ethernet" : "atm",
+});
+
+/**
+ * Parents before children. A class that was promised more than the link carries gets the link: HTB lets a class send at its
+ * rate even where its parent's is lower.
+ */
+export function classesOf(
+  { wanted, rate, mtu, bestEffort }: TreeLink,
+  pools: Iterable<PoolClass>,
+): readonly ClassSpec[] {
+  const ceil = toBytesPerSecond(rate);
+  const frame = frameOf(mtu);
+  const accounting = accountingOf(wanted);
+  const { overhead, mpu, layer } = accounting;
+  // Field by field: an object spread here makes planning 2,000 pools take 8 ms instead of 0.2.
+  const child = (minor: number, prio: number, of: BytesPerSecond, burst: number, leaf: LeafSpec): ClassSpec => ({
+    overhead,
+    mpu,
+    layer,
+    minor,
+    parent: CLASS.link,
+    rate: of,
+    ceil,
+    burst: burstOf(of, burst, frame),
+    ceilBurst: burstOf(ceil, burst, frame),
+    quantum: quantumOf(of, frame),
+    prio,
+    leaf,
   });
-  const promised = pooled.reduce((sum, spec) => sum + spec.rate, signalling as number);
+  const realTime = (minor: number, prio: number, promise: BitsPerSecond, burst: number, queue: number): ClassSpec => {
+    const of = guaranteed(toBytesPerSecond(promise), ceil);
+    return child(minor, prio, of, burst, { kind: "bfifo", limit: realTimeQueue(of, queue, frame) });
+  };
+  const signalling = realTime(CLASS.signalling, 1, wanted.signallingRate, LINK_BURST, SIGNALLING_QUEUE);
+  const pooled = [...pools]
+    .map((pool) => realTime(minorOfPool(pool.id), 0, pool.rate, POOL_BURST, POOL_QUEUE))
+    .sort((left, right) => left.minor - right.minor);
+  const promised = pooled.reduce((sum, spec) => sum + spec.rate, signalling.rate as number);
   const rest = leftOver(ceil, promised);
-  const ceilBurst = burstOf(ceil, LINK_BURST);
-  const unpooled = (rate: BytesPerSecond) => ({ ...common, rate, burst: burstOf(rate, LINK_BURST), ceilBurst });
+  const burst = burstOf(ceil, LINK_BURST, frame);
+  const bursts = { burst, ceilBurst: burst, quantum: LINK_QUANTUM };
   return [
-    { ...unpooled(ceil), minor: CLASS.link, parent: 0, prio: 0 },
-    { ...unpooled(signalling), minor: CLASS.signalling, prio: 1, leafLimit: SIGNALLING_LEAF },
-    ...pooled.sort((left, right) => left.minor - right.minor),
-    { ...unpooled(rest), minor: CLASS.default, prio: 7, leafLimit: DEFAULT_LEAF },
+    { ...accounting, ...bursts, minor: CLASS.link, parent: 0, rate: ceil, ceil, prio: 0 },
+    signalling,
+    ...pooled,
+    child(CLASS.default, 7, rest, LINK_BURST, bestEffortLeaf(bestEffort, ceil, frame)),
   ];
 }

@@ -10,6 +10,7 @@ import { encodeRow, pridOf } from "../../cops/pr/prc.js";
 import { type FlowKey, IP_PROTOCOL, type TrafficSpec } from "../../model/flow.js";
 import { addressToBytes } from "../../model/ip.js";
 import type { SessionId } from "../../model/session.js";
+import type { Octets } from "../../model/units.js";
 
 /** The classifier that all sessions hang on: instance and tag. */
 export const SESSION_CLASSIFIER = 1;
@@ -32,6 +33,8 @@ export interface FlowRows {
   /** Instance of the dsTBParam row; equal parameters share one, as the PIB's UNIQUENESS demands. */
   readonly parameters: number;
   readonly targets: ClassTargets;
+  /** Octets, layer 3, where it is known. */
+  readonly packetSize: Octets | undefined;
 }
 
 export const tokenBucketRow = (instance: number, { rate, burst }: TrafficSpec): Binding =>
@@ -44,7 +47,14 @@ export const tokenBucketRow = (instance: number, { rate, burst }: TrafficSpec): 
   });
 
 /** The rows of one flow, each after those that it points to. */
-export function flowBindings({ instance, session, key, parameters, targets }: FlowRows): readonly Binding[] {
+export function flowBindings({
+  instance,
+  session,
+  key,
+  parameters,
+  targets,
+  packetSize,
+}: FlowRows): readonly Binding[] {
   const drop = targets.outOfProfile === undefined;
   return [
     encodeRow(pib.frwkBaseFilter, instance, { negation: false }),
@@ -68,7 +78,11 @@ export function flowBindings({ instance, session, key, parameters, targets }: Fl
       next: pridOf(pib.dsMeter, instance),
       specific: pridOf(pib.frwkIpFilter, instance),
     }),
-    encodeRow(pib.sluiceSession, instance, { session, clfrElement: pridOf(pib.dsClfrElement, instance) }),
+    encodeRow(pib.sluiceSession, instance, {
+      session,
+      clfrElement: pridOf(pib.dsClfrElement, instance),
+      packetSize: packetSize ?? 0,
+    }),
   ];
 }
 

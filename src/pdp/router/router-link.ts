@@ -131,9 +131,10 @@ export class RouterLink implements Enforcement {
     if (targets === undefined) return [];
     const buckets = new Map<number, Binding>();
     const rows = flows.flatMap(({ instance, flow }) => {
-      const parameters = this.#buckets.instanceOf(flow.traffic);
-      buckets.set(parameters, tokenBucketRow(parameters, flow.traffic));
-      return flowBindings({ instance, session, key: flow.key, parameters, targets });
+      const { key, traffic } = flow;
+      const parameters = this.#buckets.instanceOf(traffic);
+      buckets.set(parameters, tokenBucketRow(parameters, traffic));
+      return flowBindings({ instance, session, key, parameters, targets, packetSize: traffic.packetSize });
     });
     return [...buckets.values(), ...rows];
   }

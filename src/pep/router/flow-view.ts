@@ -18,13 +18,28 @@ export type FlowReading =
   | { readonly ok: true; readonly rule: FlowRule }
   | { readonly ok: false; readonly text: string };
 
-/** A flow that no session row names: installed by a policy server that does not know the class. */
-const NO_SESSION = "0".repeat(16) as SessionId;
+/** Of a flow that no session row names: installed by a policy server that does not know the class. */
+const NO_SESSION_ROW = { session: "0".repeat(16) as SessionId, packetSize: 0 };
 
 const fail = (text: string): FlowReading => ({ ok: false, text });
 
+/**
+ * Strings of one reading, each once: the flows of a session share its id and its addresses, and a router keeps
+ * a rule for each of them.
+ */
+class SharedText {
+  readonly #texts = new Map<string, string>();
+
+  of<T extends string>(text: T): T {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known as T;
+    this.#texts.set(text, text);
+    return text;
+  }
+}
+
 /** Classifier element `element`, followed to meter, marker and queue; undefined for a catch-all or if it is not there. */
-export function readFlow(view: PriView, element: FlowId): FlowReading | undefined {
+export function readFlow(view: PriView, element: FlowId, shared = new SharedText()): FlowReading | undefined {
   const row = view.row(pib.dsClfrElement, element);
   if (row === undefined || row.specific === ZERO_OID) return undefined;
   const filter = view.follow(pib.frwkIpFilter, row.specific);
@@ -37,20 +52,23 @@ export function readFlow(view: PriView, element: FlowId): FlowReading | undefine
   const mark = view.follow(pib.dsDscpMarkAct, action.row.specific);
   const queue = view.follow(pib.dsQ, action.row.next);
   if (mark === undefined || queue === undefined) return fail("the action lacks its mark or its queue");
-  const key = keyOf(filter.row);
+  const key = keyOf(filter.row, shared);
   if (typeof key === "string") return fail(key);
   const excess = excessOf(view, meter.row.failNext);
   if (typeof excess === "string") return fail(excess);
+  const { session, packetSize } = view.row(pib.sluiceSession, element) ?? NO_SESSION_ROW;
   return {
     ok: true,
+    // One literal: a rule that is copied and then extended takes four times its room in V8.
     rule: {
       id: element,
-      session: view.row(pib.sluiceSession, element)?.session ?? NO_SESSION,
+      session: shared.of(session),
       key,
       dscp: dscp(mark.row.dscp),
       pool: queue.instance,
       rate: kilobitsPerSecond(bucket.row.rate),
       burst: octets(bucket.row.burstSize),
+      ...(packetSize === 0 ? {} : { packetSize: octets(packetSize) }),
       outOfProfile: excess,
     },
   };
@@ -61,7 +79,7 @@ const PROTOCOLS = new Map<number, TransportProtocol>(
 );
 
 /** The key, or why the filter is not one that our maps can hold: they match exactly, but for any source port. */
-function keyOf(filter: RowOf<typeof pib.frwkIpFilter>): FlowKey | string {
+function keyOf(filter: RowOf<typeof pib.frwkIpFilter>, shared: SharedText): FlowKey | string {
   const protocol = PROTOCOLS.get(filter.protocol);
   const size = filter.addrType === "ipv4" ? 4 : 16;
   if (protocol === undefined) return `protocol ${filter.protocol} is not supported`;
@@ -70,20 +88,26 @@ function keyOf(filter: RowOf<typeof pib.frwkIpFilter>): FlowKey | string {
   if (filter.dstL4PortMin !== filter.dstL4PortMax) return "destination port ranges are not supported";
   const anySource = filter.srcL4PortMin === 0 && filter.srcL4PortMax === 65535;
   if (!anySource && filter.srcL4PortMin !== filter.srcL4PortMax) return "source port ranges are not supported";
+  const source = shared.of(addressFromBytes(filter.srcAddr));
+  const destination = shared.of(addressFromBytes(filter.dstAddr));
   return {
     protocol,
-    source: { address: addressFromBytes(filter.srcAddr), port: anySource ? undefined : filter.srcL4PortMin },
-    destination: { address: addressFromBytes(filter.dstAddr), port: filter.dstL4PortMin },
+    source: { address: source, port: anySource ? undefined : filter.srcL4PortMin },
+    destination: { address: destination, port: filter.dstL4PortMin },
   };
 }
 
+const DROP: OutOfProfile = { action: "drop" };
+/** One for each code point. */
+const REMARK = Array.from({ length: 64 }, (_, code): OutOfProfile => ({ action: "remark", dscp: dscp(code) }));
+
 function excessOf(view: PriView, failNext: Prid): OutOfProfile | string {
   const dropper = view.follow(pib.dsAlgDrop, failNext);
-  if (dropper?.row.type === "alwaysDrop") return { action: "drop" };
+  if (dropper?.row.type === "alwaysDrop") return DROP;
   const action = view.follow(pib.dsAction, dropper?.row.next ?? failNext);
   const mark = action === undefined ? undefined : view.follow(pib.dsDscpMarkAct, action.row.specific);
   if (mark === undefined) return "excess goes neither to a dropper nor to a mark";
-  return { action: "remark", dscp: dscp(mark.row.dscp) };
+  return REMARK[mark.row.dscp] ?? `there is no code point ${mark.row.dscp}`;
 }
 
 /** Every queue with a guaranteed rate is a pool. */
@@ -113,8 +137,9 @@ export interface PolicyReading {
 export function readChanges({ after, changes }: Pick<PriTransaction, "after" | "changes">): PolicyReading | string {
   const pools = readPools(after);
   const touched = new Map<FlowId, FlowRule | undefined>();
+  const shared = new SharedText();
   for (const id of touchedFlows(after, changes)) {
-    const reading = readFlow(after, id);
+    const reading = readFlow(after, id, shared);
     if (reading?.ok === false) return `flow ${id}: ${reading.text}`;
     if (reading?.ok && !pools.has(reading.rule.pool)) {
       return `flow ${id}: queue ${reading.rule.pool} guarantees no rate`;

@@ -17,25 +17,22 @@ import { CONFIGURATION_CONTEXT, decodeProvisioning, type Provisioning } from "..
 import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
 import { PriStore, reportOf } from "../../cops/pr/pri-store.js";
 import { decisionName } from "../../cops/sip/ladder-name.js";
-import type { DesiredState, FlowId, FlowRule, KernelChange, KernelPort, ObservedState } from "../../kernel/port.js";
+import type { DesiredState, FlowId, KernelKeeper } from "../../kernel/port.js";
 import type { Clock } from "../../model/clock.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
-import { type FlowCounters, ZERO_FLOW_COUNTERS } from "../../model/usage.js";
+import type { FlowCounters } from "../../model/usage.js";
 import { capabilityBindings, INSTALLABLE, type RouterIdentity } from "./capabilities.js";
 import { type PolicyReading, readChanges } from "./flow-view.js";
 import type { UsageJournal } from "./usage-journal.js";
 import { usageBindings } from "./usage-rows.js";
 
-/** What the router's own configuration says, whatever the policy server wants. */
-export type LocalState = Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">;
-
 export interface RouterPepOptions {
   readonly identity: RouterIdentity;
-  readonly local: LocalState;
-  readonly kernel: KernelPort;
+  /** Notes counters in the same journal before it removes anything. */
+  readonly kernel: KernelKeeper;
   readonly journal: UsageJournal;
   readonly clock: Clock;
   readonly log: Logger;
@@ -47,38 +44,26 @@ export interface RouterPepOptions {
 
 const SYNCHRONIZE_AGAIN = seconds(1);
 
-/** Changed in place, flow by flow: a copy for each decision would cost as much as there are flows. */
-interface InForce extends DesiredState {
-  readonly flows: Map<FlowId, FlowRule>;
-}
-
 export class RouterPep implements PepHandlers {
   readonly #options: RouterPepOptions;
   #client: PepClient | undefined;
   #handle = Buffer.alloc(0);
   #handleNumber = 0;
   #store: PriStore;
-  /** What we last told the kernel; the difference to it is what a decision changes. */
-  #desired: InForce;
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: RouterPepOptions) {
     this.#options = options;
     this.#store = this.#newStore();
-    this.#desired = { ...options.local, pools: new Map(), tunnels: new Map(), flows: new Map() };
   }
 
   get desired(): DesiredState {
-    return this.#desired;
+    return this.#options.kernel.desired;
   }
 
   /** Makes the structure fit to the configuration and takes the sessions found in the kernel as they are. */
   async start(client: PepClient): Promise<void> {
-    const { kernel, local } = this.#options;
-    const observed = await kernel.read();
-    const flows = new Map([...observed.flows].map(([id, { rule }]) => [id, rule]));
-    this.#desired = { ...local, pools: observed.pools, tunnels: observed.tunnels, flows };
-    await kernel.apply(this.#desired, kernel.plan(this.#desired, observed));
+    await this.#options.kernel.start();
     this.#client = client;
     client.start();
   }
@@ -168,7 +153,7 @@ export class RouterPep implements PepHandlers {
     if (typeof reading === "string") return this.#fail(GPERR.unknownError, reading);
     const trace = scope === "complete" ? undefined : this.#traced(reading);
     trace?.(name, "received");
-    const finals = scope === "complete" ? await this.#enforceAll(reading) : await this.#enforceTouched(reading);
+    const finals = await this.#enforce(reading, scope);
     this.#store.commit(transaction);
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
     this.#account(scope === "complete" ? this.#unclaimed() : finals);
@@ -178,7 +163,7 @@ export class RouterPep implements PepHandlers {
 
   /** Tells of a message once for each session that it is about. */
   #traced({ touched }: PolicyReading) {
-    const rules = [...touched].map(([id, rule]) => rule ?? this.#desired.flows.get(id));
+    const rules = [...touched].map(([id, rule]) => rule ?? this.desired.flows.get(id));
     const sessions = new Set(rules.map((rule) => rule?.session));
     return (message: string, action: "sent" | "received"): void => {
       for (const session of sessions) {
@@ -187,59 +172,21 @@ export class RouterPep implements PepHandlers {
     };
   }
 
-  async #enforceAll({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { kernel, log, local } = this.#options;
-    const next = { ...local, pools, tunnels: this.#desired.tunnels, flows: present(touched) };
-    const changes = kernel.plan(next, await kernel.read());
-    const removed = await this.#apply(next, changes);
-    this.#desired = next;
-    log.info("router.in-sync", { flows: next.flows.size, changes: changes.length, swept: removed.size });
-    return removed;
-  }
-
-  /** Only what the transaction touched is looked at: the cost does not grow with the flows that are there. */
-  async #enforceTouched({ touched, pools }: PolicyReading): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { kernel, local } = this.#options;
-    const { flows, tunnels } = this.#desired;
-    const observed: ObservedState = {
-      structure: true,
-      interfaces: [],
-      tunnels,
-      pools: this.#desired.pools,
-      classes: [],
-      flows: new Map(
-        [...touched.keys()].flatMap((id) => {
-          const rule = flows.get(id);
-          return rule === undefined ? [] : [[id, { rule, counters: ZERO_FLOW_COUNTERS }] as const];
-        }),
-      ),
-    };
-    const wanted = { ...local, pools, tunnels, flows: present(touched) };
-    const removed = await this.#apply(wanted, kernel.plan(wanted, observed));
-    for (const [id, rule] of touched) {
-      if (rule === undefined) flows.delete(id);
-      else flows.set(id, rule);
-    }
-    this.#desired = { ...this.#desired, pools };
-    return removed;
-  }
-
-  /**
-   * Counters are noted before flows are removed, too: killed between the kernel's commit and the journal, we would
-   * have nothing else to report. What the kernel says in removing replaces it.
-   */
-  async #apply(next: DesiredState, changes: readonly KernelChange[]): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    const { kernel, journal } = this.#options;
-    const going = changes.flatMap((change) => (change.kind === "flow.remove" ? [change.rule] : []));
-    if (going.length > 0) journal.record(await kernel.counters(going));
-    const { removed } = await kernel.apply(next, changes);
-    journal.record(removed);
-    return removed;
+  /** Only what the transaction touched is looked at, unless it is the complete policy. Gives the final counters. */
+  async #enforce(
+    { touched, pools }: PolicyReading,
+    scope: "complete" | "incremental",
+  ): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const { kernel, log } = this.#options;
+    if (scope === "incremental") return (await kernel.update({ flows: touched, pools })).finals;
+    const { finals, changes } = await kernel.replace({ flows: touched, pools });
+    log.info("router.in-sync", { flows: this.desired.flows.size, changes, swept: finals.size });
+    return finals;
   }
 
   /** Noted counters of flows that are no longer there: those of a flow that stayed are not final. */
   #unclaimed(): ReadonlyMap<FlowId, FlowCounters> {
-    return new Map([...this.#options.journal.all()].filter(([id]) => !this.#desired.flows.has(id)));
+    return new Map([...this.#options.journal.all()].filter(([id]) => !this.desired.flows.has(id)));
   }
 
   #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
@@ -270,6 +217,3 @@ export class RouterPep implements PepHandlers {
     });
   }
 }
-
-const present = (touched: ReadonlyMap<FlowId, FlowRule | undefined>): Map<FlowId, FlowRule> =>
-  new Map([...touched].flatMap(([id, rule]) => (rule === undefined ? [] : [[id, rule] as const])));

@@ -16,6 +16,7 @@ export interface AttributeTarget {
   rtcpMux: boolean;
   ptime?: number;
   maxptime?: number;
+  headerExtensions?: boolean;
   codecs: Map<string, SdpCodec>;
   parameters?: Map<string, string>;
 }
@@ -61,6 +62,10 @@ const READERS: Readonly<Record<string, Reader>> = {
     const time = milliseconds(value);
     if (time !== undefined) target.maxptime = time;
     return time !== undefined;
+  },
+  extmap: (_value, target) => {
+    target.headerExtensions = true;
+    return true;
   },
   maxprate: (value, target) => {
     const rate = /^\d{1,6}(?:\.\d{1,6})?$/.test(value) ? Number(value) : 0;

@@ -30,6 +30,8 @@ export interface SdpScope {
   readonly direction?: SdpDirection;
   /** a=maxprate: packets per second (RFC 3890 §6.3). */
   readonly maxPacketRate?: number;
+  /** a=extmap: RTP headers may be longer than 12 octets (RFC 8285 §5). */
+  readonly headerExtensions?: boolean;
 }
 
 export interface SdpMedia extends SdpScope {

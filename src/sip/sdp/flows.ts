@@ -106,11 +106,13 @@ function directionFlows(pair: Pair, toward: Party, options: FlowOptions): MediaF
   const bandwidth = bandwidthOf(towardOfferer ? pair.offer : (pair.answer ?? pair.offer), description);
   const traffic = mediaTraffic({
     receiver: description,
+    sender: sender.media,
     bandwidth: bandwidth.bandwidth,
     maxPacketRate: bandwidth.maxPacketRate,
     codecs: codecsOf(pair),
     family,
     unstated: options.unstatedRate ?? UNSTATED_RATE,
+    headerExtensions: hasExtensions(pair),
   });
   const isRtp = pair.offered.protocol.includes("RTP/");
   const rtcp = isRtp ? rtcpTraffic(bandwidth.bandwidth, traffic) : undefined;
@@ -129,6 +131,10 @@ function directionFlows(pair: Pair, toward: Party, options: FlowOptions): MediaF
   }
   return flows;
 }
+
+/** Either side may speak of them, for all media or for one. */
+const hasExtensions = ({ offer, offered, answer, answered }: Pair): boolean =>
+  [offer.session, offered, answer?.session, answered].some((scope) => scope?.headerExtensions === true);
 
 /** RFC 3264 §6.1: what the answer accepts first is what will be sent; before it anything offered may be. */
 function codecsOf(pair: Pair): SdpCodec[] {

@@ -8,6 +8,8 @@ import type { SdpBandwidth, SdpCodec, SdpMedia } from "./description.js";
 export interface RateParts {
   /** The description of who receives: its b= and ptime say what it wants to get (RFC 3264 §5.1, §6.1). */
   readonly receiver: SdpMedia;
+  /** The description of who sends; undefined while it has not answered. */
+  readonly sender: SdpMedia | undefined;
   /** Bandwidth in force for it: its own, or the session's if it is the only medium. */
   readonly bandwidth: SdpBandwidth;
   readonly maxPacketRate: number | undefined;
@@ -16,6 +18,8 @@ export interface RateParts {
   readonly family: IpFamily;
   /** bit/s of a video or data medium that says nothing. */
   readonly unstated: number;
+  /** Headers may carry extensions of any length. */
+  readonly headerExtensions: boolean;
 }
 
 const IP_OCTETS = { 4: 20, 6: 40 } as const;
@@ -35,10 +39,12 @@ export function mediaTraffic(parts: RateParts): TrafficSpec {
   const computed = parts.receiver.kind === "audio" ? audioTraffic(parts) : largeTraffic(parts.unstated, parts);
   const packets = parts.maxPacketRate ?? computed.packets;
   // RFC 3890 §6.4: TIAS plus the lower layers' headers for each packet; it wins over AS, being exact.
-  if (bandwidth.tias) return spec(bandwidth.tias + packets * lower * 8, packetsFor(parts, bandwidth.tias, packets));
+  const size = packetSize(parts);
+  if (bandwidth.tias)
+    return spec(bandwidth.tias + packets * lower * 8, packetsFor(parts, bandwidth.tias, packets), size);
   // RFC 8866 §5.8 with RFC 3550 §6.2: AS counts IP and UDP headers already.
-  if (bandwidth.as) return spec(bandwidth.as * 1000, packetsFor(parts, bandwidth.as * 1000, packets));
-  return spec(computed.rate, packets);
+  if (bandwidth.as) return spec(bandwidth.as * 1000, packetsFor(parts, bandwidth.as * 1000, packets), size);
+  return spec(computed.rate, packets, size);
 }
 
 function packetsFor(parts: RateParts, rate: number, packets: number): number {
@@ -49,14 +55,47 @@ function packetsFor(parts: RateParts, rate: number, packets: number): number {
 /** The most demanding of the codecs that may be sent. */
 function audioTraffic(parts: RateParts): { rate: number; packets: number } {
   const { receiver, family } = parts;
-  const candidates = parts.codecs.length > 0 ? parts.codecs : [mainCodecs(receiver)[0]];
-  const rates = candidates.map((codec) => {
+  const rates = candidates(parts).map((codec) => {
     const { rate, ptime } = audioRate(codec);
-    const wanted = Math.min(receiver.ptime ?? ptime, receiver.maxptime ?? Number.POSITIVE_INFINITY);
-    const packets = 1000 / wanted;
+    const packets = 1000 / packetTime(receiver, ptime);
     return { rate: rate + packets * headerOctets(receiver, family) * 8, packets };
   });
   return rates.reduce((worst, next) => (next.rate > worst.rate ? next : worst), { rate: 0, packets: 1 });
+}
+
+const candidates = ({ codecs, receiver }: RateParts): readonly (SdpCodec | undefined)[] =>
+  codecs.length > 0 ? codecs : [mainCodecs(receiver)[0]];
+
+/** Milliseconds of media in a packet that one side asks for (RFC 8866 §6.4). */
+const packetTime = (media: SdpMedia | undefined, usual: number): number =>
+  Math.min(media?.ptime ?? usual, media?.maxptime ?? Number.POSITIVE_INFINITY);
+
+/** Longer ones would be cut into fragments, so nobody sends them. */
+const LARGEST_PACKET = 1_500;
+
+/**
+ * The one size that the packets of an audio medium have, headers included; undefined unless everything that it
+ * depends on is told. Nothing larger will pass, so nothing is guessed: header extensions and redundancy (RFC 2198)
+ * make it unknown, and so does SRTP, whose tag depends on the suite.
+ */
+function packetSize(parts: RateParts): number | undefined {
+  const { receiver, family, headerExtensions } = parts;
+  const plain = receiver.kind === "audio" && receiver.protocol.includes("RTP/") && !receiver.protocol.includes("SAVP");
+  const redundant = [...receiver.codecs.values()].some(({ name }) => name === "red");
+  if (!plain || headerExtensions || redundant) return undefined;
+  const [payload, ...others] = new Set(candidates(parts).map((codec) => payloadOf(codec, parts)));
+  if (payload === undefined || others.length > 0) return undefined;
+  const size = payload + headerOctets(receiver, family);
+  return size <= LARGEST_PACKET ? size : undefined;
+}
+
+/** Octets of a full packet's payload; undefined for a codec that varies, or where the sides do not mean one packet time. */
+function payloadOf(codec: SdpCodec | undefined, parts: RateParts): number | undefined {
+  const { ptime, frame } = audioRate(codec);
+  const time = packetTime(parts.receiver, ptime);
+  const agreed = packetTime(parts.sender, ptime) === time && (parts.maxPacketRate ?? 0) <= 1000 / time;
+  if (frame === undefined || !agreed || time % frame.ms !== 0) return undefined;
+  return Math.ceil((time / frame.ms) * frame.octets);
 }
 
 function largeTraffic(rate: number, parts: RateParts): { rate: number; packets: number } {
@@ -88,15 +127,16 @@ export function rtcpTraffic(bandwidth: SdpBandwidth, media: TrafficSpec): Traffi
 }
 
 /** Bucket: 100 ms of the rate, and never less than five packets, for jitter of the sender's clock and of the access. */
-function spec(rate: number, packets: number): TrafficSpec {
+function spec(rate: number, packets: number, size: number | undefined): TrafficSpec {
   const whole = Math.ceil(rate);
   const packetsPerSecond = Math.max(1, Math.ceil(packets));
-  const packet = whole / 8 / packetsPerSecond;
+  const packet = Math.max(whole / 8 / packetsPerSecond, size ?? 0);
   const burst = Math.ceil(Math.max(whole / 80, packet * 5, 1_000));
-  return { rate: bitsPerSecond(whole), burst: octets(burst), packetsPerSecond };
+  const traffic = { rate: bitsPerSecond(whole), burst: octets(burst), packetsPerSecond };
+  return size === undefined ? traffic : { ...traffic, packetSize: octets(size) };
 }
 
-/** Flows that share one 5-tuple (BUNDLE, RFC 9143; rtcp-mux, RFC 5761) add up. */
+/** Flows that share one 5-tuple (BUNDLE, RFC 9143; rtcp-mux, RFC 5761) add up, and their packets have many sizes. */
 export function addTraffic(left: TrafficSpec, right: TrafficSpec): TrafficSpec {
   return {
     rate: bitsPerSecond(left.rate + right.rate),

@@ -2,14 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeMessage } from "../../../src/cops/codec/decode.js";
 import { encodeMessage } from "../../../src/cops/codec/encode.js";
+import type { BerValue } from "../../../src/cops/pr/ber.js";
+import { encodeBer } from "../../../src/cops/pr/ber-writer.js";
 import type { Binding, Removal } from "../../../src/cops/pr/bindings.js";
 import { decodeProvisioning, encodeProvisioning, type Provisioning } from "../../../src/cops/pr/decision.js";
 import { CPERR, GPERR, PrDecodeError } from "../../../src/cops/pr/errors.js";
 import { childOid, isPrefixOf, type Oid, oid, type Prid, ZERO_OID } from "../../../src/cops/pr/oid.js";
 import { DIFFSERV_TYPE } from "../../../src/cops/pr/pib/diffserv.js";
 import { ALL_CLASSES, pib } from "../../../src/cops/pr/pib/index.js";
-import { encodeRow, pridOf } from "../../../src/cops/pr/prc.js";
+import { decodeRow, encodeRow, pridOf } from "../../../src/cops/pr/prc.js";
 import { type Prepared, PriStore, reportOf } from "../../../src/cops/pr/pri-store.js";
+import { parseSessionId } from "../../../src/model/session.js";
 import { TROUBLE, tsharkFields } from "../tshark.js";
 
 const newStore = (maxInstances = 1000): PriStore => new PriStore({ classes: ALL_CLASSES, maxInstances });
@@ -125,6 +128,34 @@ describe("PriStore", () => {
     expect(store.apply({ removals: [{ prid: pridOf(pib.dsQ, 1) }], bindings: [queue(3)] }).ok).toBe(true);
   });
 
+  it("says who still points there: by name under its own number, else how many", () => {
+    const store = newStore();
+    store.apply(install(...SHARED, ...flow(7), ...flow(8)));
+    const texts = (provisioning: Provisioning) => {
+      const prepared = store.prepare(provisioning);
+      return prepared.ok ? [] : prepared.errors.map(({ text }) => text);
+    };
+    const bucket = pridOf(pib.dsTBParam, 1);
+    expect(texts(remove({ prid: pridOf(pib.dsMeter, 7) }))).toEqual([
+      `${pridOf(pib.dsMeter, 7)}: still referenced by ${pridOf(pib.dsClfrElement, 7)}`,
+    ]);
+    expect(texts(remove({ prid: bucket }))).toEqual([`${bucket}: still referenced by 2 instances`]);
+    expect(texts(remove({ prid: bucket }, ...flowRemovals(7)))).toEqual([`${bucket}: still referenced by 1 instances`]);
+    expect(texts(remove({ prid: bucket }, ...flowRemovals(7), ...flowRemovals(8)))).toEqual([]);
+  });
+
+  it("gives rows back as they came after more of them than it keeps decoded", () => {
+    const store = newStore(10_000);
+    store.apply(install(...SHARED, ...Array.from({ length: 600 }, (_, index) => flow(index + 1)).flat()));
+    for (let n = 1; n <= 600; n++) {
+      expect(store.row(pib.dsClfrElement, n)?.next).toBe(pridOf(pib.dsMeter, n));
+      expect(store.row(pib.dsAlgDrop, n)?.qThreshold).toBe(n);
+    }
+    store.apply(install(encodeRow(pib.frwkBaseFilter, 600, { negation: true })));
+    expect(store.row(pib.frwkBaseFilter, 600)).toEqual({ negation: true });
+    expect([...store.rows(pib.dsMeter)]).toHaveLength(600);
+  });
+
   it("warns of a removal of what is not there, and does the rest", () => {
     const store = newStore();
     store.apply(install(queue(1)));
@@ -164,7 +195,7 @@ describe("PriStore", () => {
 
 /** The same rules, said in the simplest way: copy everything, change it, look at all of it. */
 class Model {
-  rows = new Map<Prid, readonly Prid[]>();
+  rows = new Map<Prid, { readonly pointed: readonly Prid[]; readonly values: readonly BerValue[] }>();
 
   apply({ removals, bindings }: Provisioning): boolean {
     const after = new Map(this.rows);
@@ -182,9 +213,9 @@ class Model {
       );
       const isExtension = isPrefixOf(pib.frwkIfRoleCombo.entry, prid);
       const base = prid.replace(pib.frwkIfRoleCombo.entry, pib.frwkRoleCombo.entry) as Oid;
-      after.set(prid, isExtension ? [base] : pointed);
+      after.set(prid, { pointed: isExtension ? [base] : pointed, values });
     }
-    const whole = [...after.values()].every((pointed) => pointed.every((prid) => after.has(prid)));
+    const whole = [...after.values()].every(({ pointed }) => pointed.every((prid) => after.has(prid)));
     if (whole) this.rows = after;
     return whole;
   }
@@ -222,7 +253,13 @@ describe("PriStore over any transactions", () => {
         for (const provisioning of transactions) {
           expect(store.apply(provisioning).ok).toBe(model.apply(provisioning));
           expect(store.size).toBe(model.rows.size);
-          for (const prid of model.rows.keys()) expect(store.get(prid)?.prid).toBe(prid);
+          for (const [prid, { values }] of model.rows) {
+            const pri = store.get(prid);
+            expect(pri?.prid).toBe(prid);
+            expect({ ok: true, row: pri?.row, warnings: [] }).toEqual(pri && decodeRow(pri.prc, pri.instance, values));
+          }
+          const listed = ALL_CLASSES.flatMap((prc) => [...store.rows(prc)].map(([n]) => childOid(prc.entry, n)));
+          expect(listed.sort()).toEqual([...model.rows.keys()].sort());
         }
       }),
       { numRuns: 300 },
@@ -266,6 +303,21 @@ describe("a flow on the wire", () => {
     expect(installed["cops.epd.unsigned32"]?.split(",")).toEqual(numbers);
     expect([installed, removed].map((message) => message["cops.msg_len"])).toEqual(["332", "116"]);
     for (const field of TROUBLE) expect([field in installed, field in removed], field).toEqual([false, false]);
+  });
+
+  it("names its session and its largest packet in our own class", async () => {
+    const session = parseSessionId("0123456789abcdef")!;
+    const row = { session, clfrElement: pridOf(pib.dsClfrElement, 7), packetSize: 200 };
+    const binding = encodeRow(pib.sluiceSession, 7, row);
+    // InstanceId 7; 16 digits; 1.3.6.1.2.2.4.2.3.1.7; Unsigned32 200 with the zero that keeps it positive.
+    expect(encodeBer(...binding.values).toString("hex")).toBe(
+      "420107 0410 30313233343536373839616263646566 060a 2b060102020402030107 420200c8".replaceAll(" ", ""),
+    );
+    const fields = ["cops.prid.instance_id", "cops.epd.unsigned32", "cops.epd.octets"];
+    const [seen = {}] = await tsharkFields([dec(install(binding))], fields);
+    expect(seen["cops.prid.instance_id"]).toMatch(/32473\.1\.1\.1\.7$/);
+    expect(seen["cops.epd.unsigned32"]).toBe("7,200");
+    for (const field of TROUBLE) expect(field in seen, field).toBe(false);
   });
 
   const removal = (): Buffer => dec(remove(...flowRemovals(7)));

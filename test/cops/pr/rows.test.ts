@@ -84,7 +84,7 @@ describe("rows", () => {
     } as const;
     const traffic = { linkRefId: 1, packetCount: 2n ** 63n, byteCount: 0n };
     const spec = { spec: [0, 1, 2, 4, 9] };
-    const tie = { session, clfrElement: pridOf(pib.dsClfrElement, 4) };
+    const tie = { session, clfrElement: pridOf(pib.dsClfrElement, 4), packetSize: 200 };
     const rate = { priority: 1, absolute: 88, relative: null };
     roundTrip(
       [
@@ -146,6 +146,20 @@ describe("rows", () => {
       warnings: [{ cperr: { subCode: 3 } }],
     });
     expect(decodeRow(pib.frwkIfRoleCombo, 1, [i(3), u(5)])).toMatchObject({ warnings: [{ cperr: { subCode: 2 } }] });
+  });
+
+  it("of the session class's first shape, without a packet size, are understood", () => {
+    const session = parseSessionId("0123456789abcdef")!;
+    const { values } = encodeRow(pib.sluiceSession, 4, {
+      session,
+      clfrElement: pridOf(pib.dsClfrElement, 4),
+      packetSize: 200,
+    });
+    expect(decodeRow(pib.sluiceSession, 4, values.slice(0, -1))).toMatchObject({
+      ok: true,
+      row: { packetSize: 0 },
+      warnings: [],
+    });
   });
 
   it("keep text that would spoil an operator's screen out", () => {

@@ -1,24 +1,40 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readMessages } from "../../../src/kernel/netlink/message.js";
-import { encodeTransaction, transactionMessages } from "../../../src/kernel/netlink/nf-tables.js";
+import { type NetlinkMessage, readMessages } from "../../../src/kernel/netlink/message.js";
 import { OctetWriter, readAttributes } from "../../../src/kernel/netlink/octets.js";
 import { readElement, type SetElement, writeElement } from "../../../src/kernel/netlink/set-element.js";
-import { createFlow, deleteFlow } from "../../../src/kernel/nft/flow-elements.js";
-import { dscp, octets } from "../../../src/model/units.js";
-import { flow, remark } from "../fixtures.js";
+import {
+  type ElementChange,
+  encodeTransaction,
+  refusalOf,
+  transactionMessages,
+} from "../../../src/kernel/netlink/transaction.js";
 
-const rule = flow(1, {
-  key: {
-    protocol: "udp",
-    source: { address: "10.1.0.2", port: 5001 },
-    destination: { address: "10.3.0.2", port: 6001 },
+const ZERO = { packets: 0, octets: 0 };
+const KEY_OCTETS = Buffer.from("110000000a010002138900000a03000217710000", "hex");
+const COMMENT = "sluice:0123456789abcdef:1";
+
+const creates: readonly ElementChange[] = [
+  {
+    action: "create",
+    set: "in4",
+    element: {
+      key: KEY_OCTETS,
+      data: Buffer.from("020000a2", "hex"),
+      comment: COMMENT,
+      limit: { rate: 10_000, burst: 1500 },
+      counter: ZERO,
+    },
+    object: "flow 1",
   },
-  dscp: dscp(34),
-  pool: 2,
-  burst: octets(1500),
-  outOfProfile: remark(36),
-});
+  {
+    action: "create",
+    set: "out4",
+    element: { key: KEY_OCTETS, data: Buffer.from("000000e4", "hex"), comment: COMMENT, counter: ZERO },
+    object: "flow 1",
+  },
+];
+const deletes = creates.map((change): ElementChange => ({ ...change, action: "delete", element: { key: KEY_OCTETS } }));
 
 /** As `nft --debug=mnl` prints them on a little-endian machine, in groups of four octets. */
 const words = (text: string): string => text.replaceAll(/\s|\/\/.*$/gm, "");
@@ -33,7 +49,7 @@ const little = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 describe.runIf(little)("element transaction on the wire", () => {
   it("creates both halves of a flow", () => {
-    const encoded = encodeTransaction("t", transactionMessages(createFlow(rule)), 7);
+    const encoded = encodeTransaction("t", transactionMessages(creates), 7);
     expect(encoded.toString("hex")).toBe(
       words(`${BEGIN}
         e8000000 0c0a0106 08000000 00000000 01000000 // NEWSETELEM, request create excl
@@ -57,7 +73,7 @@ describe.runIf(little)("element transaction on the wire", () => {
   });
 
   it("deletes by key and asks for the echo", () => {
-    const encoded = encodeTransaction("t", transactionMessages(deleteFlow(rule)), 7);
+    const encoded = encodeTransaction("t", transactionMessages(deletes), 7);
     expect(encoded.toString("hex")).toBe(
       words(`${BEGIN}
         48000000 0e0a0900 08000000 00000000 01000000 // DELSETELEM, request echo
@@ -70,12 +86,17 @@ describe.runIf(little)("element transaction on the wire", () => {
 });
 
 describe("element transaction", () => {
-  const flows = (count: number) => Array.from({ length: count }, (_, index) => flow(index + 1));
+  /** Two elements with one key, each in a set of its own. */
+  const pairs = (count: number, action: ElementChange["action"]): ElementChange[] =>
+    Array.from({ length: count }, (_, index) => {
+      const key = Buffer.alloc(20, index);
+      return ["in4", "out4"].map((set): ElementChange => ({ action, set, element: { key }, object: `flow ${index}` }));
+    }).flat();
 
   it("names each element while they are few, and packs them when they are many", () => {
-    const few = transactionMessages(flows(32).flatMap((entry) => createFlow(entry)));
+    const few = transactionMessages(pairs(32, "create"));
     expect(few.map((message) => message.changes.length)).toEqual(new Array(64).fill(1));
-    const many = transactionMessages(flows(250).flatMap((entry) => createFlow(entry)));
+    const many = transactionMessages(pairs(250, "create"));
     expect(many.map((message) => [message.set, message.changes.length])).toEqual([
       ["in4", 200],
       ["out4", 200],
@@ -85,14 +106,14 @@ describe("element transaction", () => {
   });
 
   it("deletes before it creates, so that a key can pass on", () => {
-    const messages = transactionMessages([...createFlow(flow(1)), ...deleteFlow(flow(2))]);
+    const messages = transactionMessages([...pairs(1, "create"), ...pairs(1, "delete")]);
     expect(messages.map((message) => message.action)).toEqual(["delete", "delete", "create", "create"]);
   });
 
   it("asks for one acknowledgement, on the last message", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 120 }), fc.integer({ min: 0, max: 120 }), (adds, removes) => {
-        const changes = [...flows(removes).flatMap(deleteFlow), ...flows(adds).flatMap((entry) => createFlow(entry))];
+        const changes = [...pairs(removes, "delete"), ...pairs(adds, "create")];
         const messages = readMessages(encodeTransaction("t", transactionMessages(changes), 1));
         const acknowledged = messages.map((message) => (message.flags & 4) !== 0);
         expect(acknowledged.indexOf(true)).toBe(messages.length - 2);
@@ -103,6 +124,38 @@ describe("element transaction", () => {
   });
 });
 
+describe("a refused transaction", () => {
+  const messages = transactionMessages(
+    Array.from({ length: 6 }, (_, index) => ({ ...creates[0]!, object: `flow ${index}` })),
+  );
+  const answer = (sequence: number, errno: number): NetlinkMessage => ({
+    type: 2,
+    flags: 0,
+    sequence,
+    port: 0,
+    body: Buffer.from(new Int32Array([-errno]).buffer),
+  });
+
+  it("is no error when it was committed", () => {
+    expect(refusalOf("t", messages, 10, [answer(16, 0)])).toBeUndefined();
+  });
+
+  it("names what was refused first, some of the others, and how many more", () => {
+    const failed = [12, 13, 14, 15, 16].map((sequence) => answer(sequence, sequence === 13 ? 2 : 17));
+    expect(refusalOf("t", messages, 10, failed)).toMatchObject({
+      code: "KERNEL_REFUSED",
+      message:
+        "the kernel refused create flow 1 in t in4: EEXIST; create flow 2 in t in4: ENOENT; create flow 3 in t in4: EEXIST; and 2 more",
+      detail: { operation: "create flow 1 in t in4", errno: "EEXIST" },
+    });
+  });
+
+  it("says what can be done where the batch itself was refused, or a map is full", () => {
+    expect(refusalOf("t", messages, 10, [answer(10, 1)])).toMatchObject({ code: "KERNEL_PERMISSION" });
+    expect(refusalOf("t", messages, 10, [answer(11, 23)])?.remedy).toContain("limit of flows");
+  });
+});
+
 describe("set element", () => {
   const arbitraryElement: fc.Arbitrary<SetElement> = fc
     .record(
@@ -110,7 +163,14 @@ describe("set element", () => {
         key: fc.uint8Array({ minLength: 1, maxLength: 48 }).map((value) => Buffer.from(value)),
         data: fc.uint8Array({ minLength: 4, maxLength: 4 }).map((value) => Buffer.from(value)),
         comment: fc.stringMatching(/^[!-~]{0,127}$/),
-        limit: fc.record({ rate: fc.maxSafeNat(), burst: fc.integer({ min: 0, max: 0xffffffff }) }),
+        limit: fc.record(
+          {
+            unit: fc.constant("packets" as const),
+            rate: fc.maxSafeNat(),
+            burst: fc.integer({ min: 0, max: 0xffffffff }),
+          },
+          { requiredKeys: ["rate", "burst"] },
+        ),
         counter: fc.record({ packets: fc.maxSafeNat(), octets: fc.maxSafeNat() }),
       },
       { requiredKeys: ["key"] },

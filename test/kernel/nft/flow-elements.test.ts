@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { EchoedElement } from "../../../src/kernel/netlink/nf-tables.js";
-import { assembleFlows, countersOf, createFlow, parseOwner } from "../../../src/kernel/nft/flow-elements.js";
+import {
+  assembleFlows,
+  countersOf,
+  createFlow,
+  deleteFlow,
+  elementKeys,
+} from "../../../src/kernel/nft/flow-elements.js";
+import { ownerComment, parseOwner } from "../../../src/kernel/nft/owner.js";
+import { policerOf } from "../../../src/kernel/nft/policer.js";
 import { createPool, readPool } from "../../../src/kernel/nft/pool-elements.js";
 import { decodeKey, encodeKey, SESSION_SETS, setNameOf } from "../../../src/kernel/nft/sets.js";
 import type { FlowRule } from "../../../src/kernel/port.js";
@@ -13,11 +21,21 @@ const any = (rule: FlowRule): FlowRule => ({
   key: { ...rule.key, source: { ...rule.key.source, port: undefined } },
 });
 
+/** 10 000 octets a second, packets of 200 and a bucket of 7 of them. */
+const tight = (rule: FlowRule): FlowRule => ({ ...rule, packetSize: octets(200) });
+/** A second of the rate is no tight bucket. */
+const wide = (rule: FlowRule): FlowRule => ({ ...rule, packetSize: octets(200), burst: octets(10_000) });
+
 const kinds: readonly (readonly [string, FlowRule])[] = [
   ["in4", flow(1)],
   ["in6", flow6(2)],
   ["in4any", any(flow(3))],
   ["in6any", any(flow6(4))],
+  ["tight4", tight(flow(5))],
+  ["tight6", tight(flow6(6))],
+  ["tight4any", any(tight(flow(7)))],
+  ["tight6any", any(tight(flow6(8)))],
+  ["in4", wide(flow(9))],
 ];
 
 const elementsOf = (rule: FlowRule): readonly EchoedElement[] =>
@@ -25,7 +43,8 @@ const elementsOf = (rule: FlowRule): readonly EchoedElement[] =>
 
 describe("session maps", () => {
   it.each(kinds)("%s keeps a key as it was", (name, rule) => {
-    expect(setNameOf(rule.key, "in")).toBe(name);
+    expect(elementKeys(rule)[0]?.set).toBe(name);
+    expect(setNameOf(rule.key, name.startsWith("tight") ? "tight" : "in")).toBe(name);
     const set = SESSION_SETS.find((entry) => entry.name === name)!;
     expect(decodeKey(set, encodeKey(rule.key))).toEqual(rule.key);
     expect(decodeKey(set, encodeKey(rule.key).subarray(1))).toBeUndefined();
@@ -38,6 +57,47 @@ describe("session maps", () => {
     expect(new Map([...flows].map(([id, entry]) => [id, entry.rule]))).toEqual(
       new Map(rules.map((rule) => [rule.id, rule])),
     );
+  });
+
+  it("limits packets where octets would give a bucket of more than a second", () => {
+    expect(policerOf(flow(1))).toEqual({ limit: { rate: 10_000, burst: 1500 }, sizeClass: undefined });
+    expect(policerOf(wide(flow(1)))).toEqual({ limit: { rate: 10_000, burst: 10_000 }, sizeClass: undefined });
+    expect(policerOf(tight(flow(1)))).toEqual({ limit: { unit: "packets", rate: 50, burst: 7 }, sizeClass: 43 });
+    // Rounded up, and never less than one packet.
+    const odd = { ...flow(1), packetSize: octets(201), burst: octets(0) };
+    expect(policerOf(odd)).toMatchObject({ limit: { unit: "packets", rate: 50, burst: 1 } });
+    // Larger than any packet that is compared: octets are what is left.
+    expect(policerOf({ ...flow(1), packetSize: octets(3000) }).sizeClass).toBeUndefined();
+  });
+
+  it("counts what is too large as out of profile", () => {
+    const part = (packets: number) => ({ packets, octets: packets * 100 });
+    const counters = { tight: part(10), out: part(5), over: part(3) };
+    const elements = createFlow(tight(flow(1))).map(({ set, element }) => {
+      const profile = set.replace("4", "") as keyof typeof counters;
+      return { set, element: { ...element, counter: counters[profile] } };
+    });
+    const expected = { inProfile: part(7), outOfProfile: part(8) };
+    expect(countersOf(elements).get(1)).toEqual(expected);
+    expect(assembleFlows(elements).flows.get(1)?.counters).toEqual(expected);
+    expect(deleteFlow(tight(flow(1))).map(({ set }) => set)).toEqual(["tight4", "out4", "over4"]);
+  });
+
+  it("calls stray what says another thing than it does", () => {
+    const [inside, ...rest] = elementsOf(tight(flow(1))) as [EchoedElement, ...EchoedElement[]];
+    const faster = {
+      ...inside,
+      element: { ...inside.element, limit: { unit: "packets", rate: 51, burst: 7 } as const },
+    };
+    expect(assembleFlows([faster, ...rest]).strays).toHaveLength(3);
+    expect(assembleFlows([inside, ...rest.slice(1)]).strays).toHaveLength(2);
+    expect(assembleFlows([inside, ...rest]).strays).toEqual([]);
+  });
+
+  it("keeps a known packet size in the comment", () => {
+    expect(createFlow(tight(flow(7)))[0]?.element.comment).toBe(`sluice:${SESSION}:7:200:10000:1500`);
+    const owner = { session: SESSION, id: 7, traffic: { packetSize: octets(200), rate: 10_000, burst: octets(0) } };
+    expect(parseOwner(ownerComment(owner))).toEqual(owner);
   });
 
   it("calls stray what is not one whole flow of ours", () => {

@@ -26,58 +26,86 @@ function block(name: string): readonly string[] {
 
 describe("ruleset", () => {
   it("declares maps whose elements police and count, or count", () => {
-    expect(block("in4")).toEqual([
-      "type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service : mark",
-      "size 1024",
-      "limit rate 1 mbytes/second burst 1500 bytes counter",
-    ]);
+    const key = "inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service : classid";
+    expect(block("in4")).toEqual([`type ${key}`, "size 1024", "limit rate 1 mbytes/second burst 1500 bytes counter"]);
+    expect(block("tight4")).toEqual([`type ${key}`, "size 1024", "limit rate 50/second burst 5 packets counter"]);
     expect(block("out6any")).toEqual([
-      "type inet_proto . ipv6_addr . ipv6_addr . inet_service : mark",
+      "type inet_proto . ipv6_addr . ipv6_addr . inet_service : classid",
       "size 1024",
       "counter",
     ]);
+    expect(block("ports")).toEqual(["type inet_service"]);
   });
 
-  it("looks a packet up once per map, exact keys first", () => {
-    expect(block("prerouting")).toEqual([
-      "type filter hook prerouting priority mangle; policy accept;",
-      "meta l4proto != { tcp, udp } accept",
-      "meta nfproto vmap { ipv4 : goto sessions4, ipv6 : goto sessions6 }",
-    ]);
+  it("looks a packet up once per map, exact keys first, and only behind a port of a session", () => {
+    const exact = "meta l4proto . ip6 saddr . th sport . ip6 daddr . th dport";
+    const any = "meta l4proto . ip6 saddr . ip6 daddr . th dport";
     expect(block("sessions6")).toEqual([
-      "meta mark set meta l4proto . ip6 saddr . th sport . ip6 daddr . th dport map @in6 goto action",
-      "meta mark set meta l4proto . ip6 saddr . th sport . ip6 daddr . th dport map @out6 goto action",
-      "meta mark set meta l4proto . ip6 saddr . ip6 daddr . th dport map @in6any goto action",
-      "meta mark set meta l4proto . ip6 saddr . ip6 daddr . th dport map @out6any goto action",
+      `th dport and 65520 @ports_tight meta priority set ${exact} map @tight6 goto action`,
+      `meta priority set ${exact} map @in6 goto action`,
+      `meta priority set ${exact} map @out6 goto action`,
+      "th dport and 65520 @ports_any goto any6",
+      "goto others",
     ]);
+    expect(block("any6")).toEqual([
+      `meta priority set ${any} map @tight6any goto action`,
+      `meta priority set ${any} map @in6any goto action`,
+      `meta priority set ${any} map @out6any goto action`,
+      "goto others",
+    ]);
+    expect(block("sessions4")[0]).toBe("meta nfproto ipv6 goto sessions6");
   });
 
-  it("acts on the mark: a chain per code point, both kinds, and drop", () => {
+  it("acts on the word: a chain per code point, all kinds, and drop", () => {
     const [action = ""] = block("action");
     expect(
-      action.startsWith("meta mark and 0xff000000 vmap { 0x80000000 : goto dscp_0, 0xc0000000 : goto dscp_0, "),
+      action.startsWith("meta priority and 0xff800000 vmap { 8000:0 : goto dscp_0, 8080:0 : goto sized, 8100:0 : "),
     ).toBe(true);
-    expect(action.endsWith("0xbf000000 : goto dscp_63, 0xff000000 : goto dscp_63, 0x40000000 : drop }")).toBe(true);
-    expect(action.match(/goto/g)).toHaveLength(128);
-    expect(block("dscp_46")).toEqual(["ip dscp set 46", "ip6 dscp set 46", "accept"]);
+    expect(action.endsWith("ff00:0 : goto dscp_63, 4000:0 : drop }")).toBe(true);
+    expect(action.match(/goto/g)).toHaveLength(192);
+    expect(block("dscp_46")).toEqual([
+      "meta priority set meta priority and 0x0000ffff or 0x00010000",
+      "ip dscp set 46 accept",
+      "ip6 dscp set 46 accept",
+    ]);
   });
 
-  it("chooses the class in forward, by pool, and only for what is in profile", () => {
+  it("lets no packet of a tight flow be larger than the flow's", () => {
+    expect(block("sized")[0]).toContain("{ 1:0 : goto size_1, 2:0 : goto size_2, ");
+    expect(block("size_43")).toEqual(["meta length > 200 goto oversize", "goto coded"]);
+    expect(block("coded")[0]).toContain("meta priority and 0x3f000000 vmap { 0:0 : goto dscp_0, 100:0 : goto dscp_1, ");
+    expect(block("oversize")).toHaveLength(5);
+    expect(block("oversize")[0]).toMatch(/ map @over4 goto excess$/);
+    expect(block("excess")[0]).not.toContain("sized");
+  });
+
+  it("does it all in forward, and is done with other packets after three ports", () => {
+    const ports = ["th dport { 3288, 5060 } goto to_server", "th sport { 3288, 5060 } goto from_server"];
     expect(block("forward")).toEqual([
       "type filter hook forward priority mangle; policy accept;",
-      "meta mark and 0xc0000000 == 0x80000000 meta priority set meta mark and 0x00007fff map @pools accept",
-      "meta mark and 0x80000000 == 0x80000000 accept",
+      "th dport and 65520 @ports goto sessions4",
+      ...ports,
+    ]);
+    expect(block("others")).toEqual(ports);
+    expect(block("to_server")).toEqual([
       "meta l4proto . ip daddr . th dport { tcp . 192.0.2.2 . 3288, udp . 192.0.2.1 . 5060 } goto signalling",
-      "meta l4proto . ip saddr . th sport { tcp . 192.0.2.2 . 3288, udp . 192.0.2.1 . 5060 } goto signalling",
       "meta l4proto . ip6 daddr . th dport { udp . 2001:db8::1 . 5060 } goto signalling",
+      "th sport { 3288, 5060 } goto from_server",
+    ]);
+    expect(block("from_server")).toEqual([
+      "meta l4proto . ip saddr . th sport { tcp . 192.0.2.2 . 3288, udp . 192.0.2.1 . 5060 } goto signalling",
       "meta l4proto . ip6 saddr . th sport { udp . 2001:db8::1 . 5060 } goto signalling",
     ]);
     expect(block("output")).toEqual([
       "type filter hook output priority mangle; policy accept;",
       "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } goto neighbours",
-      ...block("forward").slice(3),
+      ...ports,
     ]);
-    expect(block("signalling")).toEqual(["ip dscp set 24", "ip6 dscp set 24", "meta priority set 1:2", "accept"]);
+    expect(block("signalling")).toEqual(["meta priority set 1:2", "ip dscp set 24 accept", "ip6 dscp set 24 accept"]);
+  });
+
+  it("touches no packet mark", () => {
+    expect(text).not.toContain("meta mark");
   });
 
   it("lets the router's own neighbour discovery into the signalling class of managed interfaces, up to a quarter of it", () => {
@@ -91,12 +119,12 @@ describe("ruleset", () => {
   });
 
   it("does the same for ARP, in a table made anew", () => {
-    expect(renderArpTable("sluice", "sluice layout 1", [link("wan0")])).toBe(
+    expect(renderArpTable("sluice", "sluice layout 2", [link("wan0")])).toBe(
       [
         "add table arp sluice",
         "delete table arp sluice",
         "table arp sluice {",
-        '\tcomment "sluice layout 1"',
+        '\tcomment "sluice layout 2"',
         "\tchain output {",
         "\t\ttype filter hook output priority filter; policy accept;",
         '\t\toifname "wan0" limit rate 93/second burst 93 packets meta priority set 1:2',

@@ -11,15 +11,15 @@ const INSIDE = "SLUICE_TEST_NAMESPACE";
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const ENTER = "mkdir -p /run/netns && mount -t tmpfs none /run/netns && mount -t sysfs none /sys && ip link set lo up";
 
-/** `suite` registers the tests, inside. */
-export function inOwnNamespace(fileUrl: string, suite: () => void): void {
+/** `suite` registers the tests, inside; they have so many seconds together. */
+export function inOwnNamespace(fileUrl: string, suite: () => void, seconds = 110): void {
   const file = fileURLToPath(fileUrl);
   if (process.env[INSIDE] === file) {
     suite();
     return;
   }
   describe("in a network namespace", () => {
-    it("passes", { timeout: 120_000 }, async () => {
+    it("passes", { timeout: (seconds + 10) * 1000 }, async () => {
       const vitest = [process.execPath, "node_modules/vitest/vitest.mjs", "run", "--project", "kernel", file];
       const command = `${ENTER} && exec "$@"`;
       const result = await execa(
@@ -30,7 +30,7 @@ export function inOwnNamespace(fileUrl: string, suite: () => void): void {
           env: { [INSIDE]: file, VITEST: undefined, VITEST_WORKER_ID: undefined, VITEST_POOL_ID: undefined },
           reject: false,
           all: true,
-          timeout: 110_000,
+          timeout: seconds * 1000,
         },
       );
       expect(result.exitCode, result.all).toBe(0);

@@ -7,11 +7,11 @@ import { PriStore } from "../../../src/cops/pr/pri-store.js";
 import type { FlowKey } from "../../../src/model/flow.js";
 import { addressFromBytes } from "../../../src/model/ip.js";
 import { sessionIdOf } from "../../../src/model/session.js";
-import { dscp, kilobitsPerSecond, octets } from "../../../src/model/units.js";
+import { dscp, kilobitsPerSecond, type Octets, octets } from "../../../src/model/units.js";
 import { basePolicy } from "../../../src/pdp/router/base-policy.js";
 import { flowBindings, flowRemovals, tokenBucketRow } from "../../../src/pdp/router/flow-rows.js";
 import { INSTALLABLE } from "../../../src/pep/router/capabilities.js";
-import { readFlow, readPools, touchedFlows } from "../../../src/pep/router/flow-view.js";
+import { readChanges, readFlow, readPools, touchedFlows } from "../../../src/pep/router/flow-view.js";
 
 const policy = basePolicy(
   [
@@ -47,20 +47,23 @@ const keyArbitrary: fc.Arbitrary<FlowKey> = fc
     destination: { address: addressFromBytes(bytes.subarray(16, 16 + size)), port: dport },
   }));
 
+const sizeArbitrary = fc.option(fc.integer({ min: 20, max: 65_535 }).map(octets), { nil: undefined });
+
 const session = sessionIdOf("call", "tag");
 const traffic = { rate: kilobitsPerSecond(80), burst: octets(3000), packetsPerSecond: 50 };
 const target = (name: string) => policy.targets.get(name) ?? { inProfile: oid("0.0"), outOfProfile: undefined };
-const rows = (instance: number, key: FlowKey, name = "voice") => [
+const rows = (instance: number, key: FlowKey, name = "voice", packetSize?: Octets) => [
   tokenBucketRow(7, traffic),
-  ...flowBindings({ instance, session, key, parameters: 7, targets: target(name) }),
+  ...flowBindings({ instance, session, key, parameters: 7, targets: target(name), packetSize }),
 ];
 
 describe("flow view", () => {
   it("reads what the policy server wrote, for any key", () => {
     fc.assert(
-      fc.property(keyArbitrary, fc.integer({ min: 1, max: 2 ** 31 }), (key, instance) => {
+      fc.property(keyArbitrary, fc.integer({ min: 1, max: 2 ** 31 }), sizeArbitrary, (key, instance, packetSize) => {
         const store = storeWithBase();
-        expect(store.apply({ removals: [], bindings: rows(instance, key) })).toMatchObject({ ok: true });
+        const bindings = rows(instance, key, "voice", packetSize);
+        expect(store.apply({ removals: [], bindings })).toMatchObject({ ok: true });
         expect(readFlow(store, instance)).toEqual({
           ok: true,
           rule: {
@@ -71,6 +74,7 @@ describe("flow view", () => {
             pool: 1,
             rate: 80_000,
             burst: 3000,
+            ...(packetSize === undefined ? {} : { packetSize }),
             outOfProfile: { action: "drop" },
           },
         });
@@ -99,6 +103,25 @@ describe("flow view", () => {
     expect(before - store.size).toBe(6);
     expect(readFlow(store, 5)).toBeUndefined();
     expect(readFlow(store, 6)).toMatchObject({ ok: true });
+  });
+
+  it("reads the flows of both directions of a session together", () => {
+    const store = storeWithBase();
+    const back = { protocol: "udp", source: key.destination, destination: key.source } as FlowKey;
+    const bindings = [...rows(5, key), ...rows(6, back).slice(1)];
+    const prepared = store.prepare({ removals: [], bindings });
+    if (!prepared.ok) throw new Error("refused");
+    const reading = readChanges(prepared.transaction);
+    if (typeof reading === "string") throw new Error(reading);
+    expect([...reading.touched.values()].map((rule) => rule?.key)).toEqual([key, back]);
+  });
+
+  it("knows of a packet size that changed alone", () => {
+    const store = storeWithBase();
+    store.apply({ removals: [], bindings: rows(5, key) });
+    const prepared = store.prepare({ removals: [], bindings: rows(5, key, "voice", octets(200)) });
+    const reading = prepared.ok ? readChanges(prepared.transaction) : "refused";
+    expect(typeof reading !== "string" && reading.touched.get(5)?.packetSize).toBe(200);
   });
 
   it("knows which flows a change touches", () => {

@@ -7,6 +7,7 @@ import type { PdpHandlers } from "../../../src/cops/endpoint/pdp-handlers.js";
 import { PdpServer } from "../../../src/cops/endpoint/pdp-server.js";
 import { PepClient } from "../../../src/cops/endpoint/pep-client.js";
 import { FakeKernel } from "../../../src/kernel/fake.js";
+import { Reconciler } from "../../../src/kernel/reconcile/reconciler.js";
 import { SYSTEM_CLOCK } from "../../../src/model/clock.js";
 import type { SessionFlow } from "../../../src/model/flow.js";
 import { SILENT_LOGGER } from "../../../src/model/log.js";
@@ -30,6 +31,7 @@ class Bench {
   server: PdpServer | undefined;
   port = 0;
   pep: RouterPep | undefined;
+  keeper: Reconciler | undefined;
   journal: UsageJournal | undefined;
   readonly link = new RouterLink({
     router: "r1",
@@ -69,10 +71,16 @@ class Bench {
 
   async startRouter(): Promise<void> {
     this.journal = new UsageJournal(join(this.directory, "router.db"), SYSTEM_CLOCK);
+    this.keeper = new Reconciler({
+      kernel: this.kernel,
+      local: { interfaces: [], signalling: [], signallingDscp: dscp(24) },
+      usage: this.journal,
+      clock: SYSTEM_CLOCK,
+      log: SILENT_LOGGER,
+    });
     this.pep = new RouterPep({
       identity: { name: "r1", maxMessage: 262_144 },
-      local: { interfaces: [], signalling: [], signallingDscp: dscp(24) },
-      kernel: this.kernel,
+      kernel: this.keeper,
       journal: this.journal,
       clock: SYSTEM_CLOCK,
       log: SILENT_LOGGER,
@@ -98,6 +106,7 @@ class Bench {
 
   async stopRouter(): Promise<void> {
     await this.pep?.close();
+    await this.keeper?.close();
     this.journal?.close();
   }
 
@@ -152,13 +161,45 @@ describe("router and policy server", () => {
   });
 
   it("says that the kernel refused, holds nothing of it, and goes on", async () => {
-    bench.kernel.failAt(1);
+    bench.kernel.refuseFlow(2);
     const install = [installed(1), installed(2)];
     const refused = await bench.link.change({ session, class: "voice", remove: [], install });
     expect(refused).toMatchObject({ admitted: false, reason: "routerFailed" });
     expect(await bench.flows()).toEqual([]);
+    bench.kernel.refuseFlow(undefined);
     expect((await bench.link.change({ session, class: "voice", remove: [], install })).admitted).toBe(true);
     expect(await bench.flows()).toEqual([1, 2]);
+  });
+
+  it("tries once more before it says that the kernel refused", async () => {
+    bench.kernel.failAt(1);
+    const install = [installed(1), installed(2)];
+    expect(await bench.link.change({ session, class: "voice", remove: [], install })).toEqual({ admitted: true });
+    expect(await bench.flows()).toEqual([1, 2]);
+  });
+
+  it("finds out what became of a decision when the connection to the kernel was lost in it", async () => {
+    for (const applied of [true, false]) {
+      bench.kernel.loseAgent({ applied });
+      const install = [installed(1), installed(2)];
+      expect(await bench.link.change({ session, class: "voice", remove: [], install })).toEqual({ admitted: true });
+      expect(await bench.flows()).toEqual([1, 2]);
+      bench.kernel.count(1, counted);
+      bench.kernel.loseAgent({ applied });
+      await bench.link.change({ session, class: "voice", remove: install, install: [] });
+      expect(await bench.flows()).toEqual([]);
+      expect(bench.finals.get(1)?.inProfile).toEqual(counted.inProfile);
+      bench.finals.clear();
+    }
+  });
+
+  it("tells what a session had carried when somebody else took it away before it ended", async () => {
+    await bench.link.change({ session, class: "voice", remove: [], install: [installed(1)] });
+    bench.kernel.count(1, counted);
+    await bench.keeper?.counters();
+    bench.kernel.loseEverything();
+    await bench.link.change({ session, class: "voice", remove: [installed(1)], install: [] });
+    expect(bench.finals.get(1)?.inProfile).toEqual(counted.inProfile);
   });
 
   it("tells final counters before the removal is reported", async () => {

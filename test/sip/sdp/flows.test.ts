@@ -173,6 +173,94 @@ describe("rates at layer 3", () => {
     expect(audio("opus/48000/2", "a=fmtp:96 maxaveragebitrate=24000")).toBe(40_000);
   });
 
+  const medium = (name: string, ...more: string[]) => ["m=audio 4000 RTP/AVP 96", `a=rtpmap:96 ${name}`, ...more];
+  /** Both sides say the same. */
+  const size = (lines: readonly string[], answered = lines, [caller, callee] = [CALLER, CALLEE]) =>
+    flows(sdp(caller, ...lines), sdp(callee, ...answered))[0]?.traffic.packetSize;
+
+  it.each<[number | undefined, string, string[]]>([
+    [200, "G.711", medium("PCMU/8000")],
+    [200, "G.711 by its static payload type", ["m=audio 4000 RTP/AVP 8"]],
+    [120, "10 ms of it", medium("PCMA/8000", "a=ptime:10")],
+    [200, "no more than maxptime", medium("PCMA/8000", "a=ptime:40", "a=maxptime:20")],
+    [200, "G.722, whose clock says 8000", ["m=audio 4000 RTP/AVP 9"]],
+    [60, "G.729", ["m=audio 4000 RTP/AVP 18"]],
+    [64, "G.723.1 with its 30 ms", ["m=audio 4000 RTP/AVP 4"]],
+    [73, "GSM", ["m=audio 4000 RTP/AVP 3"]],
+    [90, "iLBC", medium("iLBC/8000")],
+    [78, "iLBC with 20 ms", medium("iLBC/8000", "a=fmtp:96 mode=20")],
+    [360, "L16", medium("L16/8000")],
+    [200, "a bandwidth beside it", medium("PCMU/8000", "b=AS:100")],
+    [
+      160,
+      "Opus that is told its rate and to keep it",
+      medium("opus/48000/2", "a=fmtp:96 maxaveragebitrate=48000;cbr=1"),
+    ],
+    [200, "events beside it", ["m=audio 4000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000"]],
+    [undefined, "G.729 that ends within a frame", ["m=audio 4000 RTP/AVP 18", "a=ptime:25"]],
+    [undefined, "larger than a link carries", ["m=audio 4000 RTP/AVP 10"]],
+    [undefined, "stereo under a name that has one channel", medium("PCMU/8000/2")],
+    [undefined, "Opus, whose packets vary", medium("opus/48000/2", "a=fmtp:96 maxaveragebitrate=48000")],
+    [undefined, "AMR", medium("AMR/8000")],
+    [undefined, "a codec that nobody knows", medium("X-NEW/8000")],
+    [undefined, "video", ["m=video 4000 RTP/AVP 31"]],
+    [undefined, "SRTP: its tag is of the suite", ["m=audio 4000 RTP/SAVP 0"]],
+    [undefined, "header extensions", medium("PCMU/8000", "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level")],
+    [undefined, "redundancy", ["m=audio 4000 RTP/AVP 0 97", "a=rtpmap:97 red/8000"]],
+    [undefined, "multiplexed RTCP", medium("PCMU/8000", "a=rtcp-mux")],
+    [undefined, "more packets than the time makes", medium("PCMU/8000", "a=maxprate:100")],
+  ])("tells the largest packet, %s: %s", (wanted, _, lines) => {
+    expect(size(lines)).toBe(wanted);
+  });
+
+  it("tells no packet size where the sides mean different times, of RTCP, or of an offer with several codecs", () => {
+    expect(size(medium("PCMU/8000", "a=ptime:30"), medium("PCMU/8000"))).toBeUndefined();
+    expect(size(medium("PCMU/8000", "a=ptime:20"), medium("PCMU/8000"))).toBe(200);
+    expect(flows(sdp(CALLER, "m=audio 4000 RTP/AVP 0 18"))[0]?.traffic.packetSize).toBeUndefined();
+    const both = flows(sdp(CALLER, "m=audio 4000 RTP/AVP 0"), sdp(CALLEE, "m=audio 6000 RTP/AVP 0"));
+    expect(both.map(({ component, traffic }) => [component, traffic.packetSize])).toEqual([
+      ["rtp", 200],
+      ["rtcp", undefined],
+      ["rtp", 200],
+      ["rtcp", undefined],
+    ]);
+  });
+
+  it("counts the packet's larger header over IPv6", () => {
+    expect(size(medium("PCMU/8000"), undefined, ["2001:db8::1", "2001:db8::2"])).toBe(220);
+  });
+
+  it("never tells a packet of which five do not fit into the burst, or that the rate does not carry", () => {
+    const codec = fc.constantFrom(
+      "PCMU/8000",
+      "G722/8000",
+      "G729/8000",
+      "GSM/8000",
+      "G723/8000",
+      "iLBC/8000",
+      "L16/8000",
+    );
+    const time = fc.option(fc.integer({ min: 1, max: 120 }), { nil: undefined });
+    fc.assert(
+      fc.property(codec, time, time, (name, ptime, maxptime) => {
+        const lines = medium(
+          name,
+          ...(ptime === undefined ? [] : [`a=ptime:${ptime}`]),
+          ...(maxptime === undefined ? [] : [`a=maxptime:${maxptime}`]),
+        );
+        const traffic = flows(sdp(CALLER, ...lines), sdp(CALLEE, ...lines))[0]?.traffic;
+        if (traffic?.packetSize === undefined) return;
+        expect(traffic.burst).toBeGreaterThanOrEqual(5 * traffic.packetSize);
+        const packetTime = Math.min(
+          ptime ?? (name.startsWith("G723") || name.startsWith("iLBC") ? 30 : 20),
+          maxptime ?? 1e9,
+        );
+        // What the codec makes of itself passes: so many packets of that size are within the rate.
+        expect(traffic.rate * 1.01).toBeGreaterThanOrEqual((traffic.packetSize * 8 * 1000) / packetTime);
+      }),
+    );
+  });
+
   it("adds the SRTP tag", () => {
     expect(rate("m=audio 4000 RTP/SAVP 0")).toBe(84_000);
   });

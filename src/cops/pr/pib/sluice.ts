@@ -4,8 +4,8 @@
  */
 import { parseSessionId, type SessionId } from "../../../model/session.js";
 import { CPERR } from "../errors.js";
-import { attribute } from "../prc.js";
-import { prid, type Syntax, SyntaxProblem, text, unsigned64 } from "../syntax.js";
+import { attribute, optional } from "../prc.js";
+import { prid, type Syntax, SyntaxProblem, text, unsigned32, unsigned64 } from "../syntax.js";
 import { baseClass } from "./class.js";
 
 const base = baseClass("1.3.6.1.4.1.32473.1");
@@ -22,10 +22,18 @@ const sessionId: Syntax<SessionId> = {
   },
 };
 
-/** Ties a flow to its session, so that a router can show whose it is. The instance is the flow's number. */
+/**
+ * Ties a flow to its session, so that a router can show whose it is, and says what the DiffServ PIB has no room for.
+ * The instance is the flow's number.
+ */
 export const sluiceSession = base("sluiceSession", "1", "install", {
   session: attribute(2, sessionId),
   clfrElement: attribute(3, prid),
+  /**
+   * Octets of the flow's largest packet, layer 3; 0 where it is not known. A row without it is a row of the class's
+   * first shape, and is understood (RFC 3084 §2.2); a router of that time ignores it with a warning.
+   */
+  packetSize: optional(4, unsigned32(0, 0xffff), 0),
 });
 
 /** Says which dsQ is which pool, and the pool's name for operators. */

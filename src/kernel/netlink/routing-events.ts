@@ -1,0 +1,84 @@
+/** What rtnetlink tells everybody about links, qdiscs and classes. Decoding is pure; `RoutingEvents` listens. */
+import type { AgentChannel, NetlinkAgent } from "./agent/agent.js";
+import { type NetlinkMessage, readMessages } from "./message.js";
+import { findAttribute, hostI32, readAttributes, sized, textOf } from "./octets.js";
+import { PROTOCOL } from "./socket.js";
+
+const GROUP = { link: 1, queueing: 4 } as const;
+const TYPE = { newLink: 16, deleteLink: 17 } as const;
+/** New and deleted qdiscs and classes. */
+const QUEUEING_TYPES: ReadonlySet<number> = new Set([36, 37, 40, 41]);
+const LINK_HEADER = 16;
+const INDEX_AT = 4;
+const IFLA_IFNAME = 3;
+/** Messages of another family (bridge ports, say) are not about the link itself. */
+const FAMILY_ANY = 0;
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+const SEND_BUFFER = 65_536;
+
+interface EventSource {
+  /** Netlink port of the socket that asked for the change; 0: the kernel itself. A tool's is its process id. */
+  readonly port: number;
+  readonly index: number;
+}
+
+export type RoutingEvent =
+  | (EventSource & { readonly kind: "link"; readonly name: string; readonly gone: boolean })
+  | (EventSource & { readonly kind: "queueing" });
+
+/** Undefined for what is neither. @throws DecodeError if a length does not fit. */
+export function readRoutingEvent(message: NetlinkMessage): RoutingEvent | undefined {
+  const { type, body, port } = message;
+  if (QUEUEING_TYPES.has(type)) return { kind: "queueing", port, index: hostI32(sized(body, 8, "queueing"), INDEX_AT) };
+  if (type !== TYPE.newLink && type !== TYPE.deleteLink) return undefined;
+  sized(body, LINK_HEADER, "link");
+  if (body[0] !== FAMILY_ANY) return undefined;
+  const name = findAttribute(readAttributes(body.subarray(LINK_HEADER), "link"), IFLA_IFNAME);
+  const gone = type === TYPE.deleteLink;
+  return { kind: "link", port, index: hostI32(body, INDEX_AT), name: textOf(name ?? Buffer.alloc(0)), gone };
+}
+
+export interface RoutingListener {
+  /** The groups are joined: from here on nothing is missed until `lost`. Again after each loss. */
+  joined(): void;
+  event(event: RoutingEvent): void;
+  /** Events may be missing. */
+  lost(reason: string): void;
+}
+
+/** Joins the groups over an agent of its own: a flood of events must not end the one that carries transactions. */
+export class RoutingEvents {
+  readonly #channel: AgentChannel;
+  readonly #listener: RoutingListener;
+
+  constructor(agent: NetlinkAgent, listener: RoutingListener) {
+    this.#listener = listener;
+    const groups = [GROUP.link, GROUP.queueing];
+    this.#channel = agent.open(
+      { protocol: PROTOCOL.route, receiveBuffer: RECEIVE_BUFFER, sendBuffer: SEND_BUFFER, groups },
+      {
+        opened: () => listener.joined(),
+        refused: ({ reason }) => listener.lost(`no netlink socket for events: ${reason}`),
+        datagram: (octets) => this.#take(octets),
+        unsent: () => undefined,
+        failed: ({ reason }) => listener.lost(reason),
+        lost: (reason) => listener.lost(`the netlink agent for events ended (${reason})`),
+      },
+    );
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  #take(octets: Buffer): void {
+    try {
+      for (const message of readMessages(octets)) {
+        const event = readRoutingEvent(message);
+        if (event !== undefined) this.#listener.event(event);
+      }
+    } catch (error) {
+      this.#listener.lost(error instanceof Error ? error.message : String(error));
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { reportText } from "../../src/cli/doctor-report.js";
+import { examineRoles } from "../../src/cli/doctor-roles.js";
+import { runProgram } from "../../src/cli/program.js";
+import { type ControlRoute, ControlServer } from "../../src/control/server.js";
+import type { Finding } from "../../src/daemon/preflight.js";
+import { SILENT_LOGGER } from "../../src/model/log.js";
+
+const finding = (changes: Partial<Finding>): Finding => ({
+  id: "a.b",
+  severity: "ok",
+  what: "something",
+  why: "",
+  remedy: "",
+  detail: "",
+  ...changes,
+});
+const PLAIN = { all: false, color: false };
+
+describe("the report", () => {
+  it("tells what is wrong in full, worst first, and what is well shortly", () => {
+    const findings = [
+      finding({ id: "well.one" }),
+      finding({ id: "note.one", severity: "note", what: "a note", why: "so", remedy: "nothing" }),
+      finding({ id: "blind.one", severity: "unknown", what: "x", why: "no right", remedy: "sudo it" }),
+      finding({
+        id: "bad.one",
+        severity: "error",
+        what: "it is broken",
+        why: "it hurts",
+        remedy: "mend -it",
+        detail: "one\ntwo",
+      }),
+      finding({ id: "blind.two", severity: "unknown", what: "y", why: "no right", remedy: "sudo it" }),
+      finding({ id: "well.two" }),
+    ];
+    expect(reportText(findings, PLAIN)).toBe(`ERROR     it is broken  [bad.one]
+          why   it hurts
+          mend  mend -it
+          more  one
+                two
+
+NOTE      a note  [note.one]
+          why   so
+          mend  nothing
+
+NOT SEEN  2 checks
+          why   no right
+          mend  sudo it
+          ids   blind.one, blind.two
+
+OK        2 checks
+          ids   well.one, well.two
+
+1 error, 0 warnings, 1 note, 2 not seen, 2 ok
+`);
+  });
+
+  it("lists what is well when it is asked to", () => {
+    expect(reportText([finding({ what: "nft 1.0.6", detail: "x" })], { ...PLAIN, all: true })).toBe(
+      "OK        nft 1.0.6  [a.b]\n          more  x\n\n0 errors, 0 warnings, 0 notes, 0 not seen, 1 ok\n",
+    );
+  });
+
+  it("does not let the name of a chain command the terminal, and colours only on demand", () => {
+    const hostile = finding({ severity: "warning", what: "chain \u001b[2Jx", why: "a\u0007", remedy: "b\u001b" });
+    expect(reportText([hostile], PLAIN)).not.toContain("\u001b");
+    const colored = reportText([hostile], { ...PLAIN, color: true });
+    expect(colored).toContain("\u001b[1;33mWARNING");
+    expect(colored).not.toContain("\u001b[2J");
+  });
+
+  it("breaks long lists", () => {
+    const many = Array.from({ length: 60 }, (_, index) => finding({ id: `family.number${index}` }));
+    const lines = reportText(many, PLAIN).split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120);
+    expect(lines.length).toBeGreaterThan(8);
+  });
+});
+
+describe("roles", () => {
+  let directory = "";
+  const servers: ControlServer[] = [];
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "sluice-doctor-"));
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  async function role(name: string, routes: Record<string, ControlRoute>): Promise<void> {
+    const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
+    servers.push(server);
+    await server.listen();
+  }
+  const look = () => examineRoles({ runDir: directory }, undefined);
+
+  it("that do not run are no fault", async () => {
+    expect(await look()).toMatchObject([{ id: "role.running", severity: "note" }]);
+  });
+
+  it("tell their health", async () => {
+    await role("pol1", { "/v1/health": async () => ({ status: "degraded", problems: ["the router is away"] }) });
+    await role("r1", { "/v1/health": async () => ({ status: "ok", problems: [] }) });
+    await role("sip1", { "/v1/health": async () => 5 });
+    expect(await look()).toMatchObject([
+      {
+        severity: "warning",
+        what: "role pol1: degraded; the router is away",
+        remedy: "journalctl -u sluice-pol1 -n 50",
+      },
+      { severity: "ok", what: "role r1 is well" },
+      { severity: "warning", what: "role sip1: no health told" },
+    ]);
+  });
+
+  it("that died and left their socket behind", async () => {
+    writeFileSync(join(directory, "r1.sock"), "");
+    expect(await look()).toMatchObject([
+      { id: "role.answers", severity: "warning", remedy: expect.stringMatching(/./) },
+    ]);
+  });
+
+  it("that promised more than their link carries", async () => {
+    const entry = (kind: string, rate: number, name = "wan0") => ({ interface: name, kind, rate });
+    const classes = [
+      entry("link", 10e6),
+      entry("signalling", 1e6),
+      entry("pool", 5e6),
+      entry("pool", 5e6),
+      entry("default", 100e3),
+      entry("link", 100e6, "lan0"),
+      entry("pool", 10e6, "lan0"),
+    ];
+    await role("r1", {
+      "/v1/health": async () => ({ status: "ok", problems: [] }),
+      "/v1/show/kernel": async () => ({ structure: true, flows: 0, classes }),
+    });
+    expect((await look()).filter(({ id }) => id === "role.promised")).toMatchObject([
+      { severity: "warning", what: "role r1 has promised 11 Mbit/s on wan0, which carries 10 Mbit/s" },
+    ]);
+  });
+});
+
+describe("the verb", () => {
+  it("refuses a configuration that cannot be used", async () => {
+    const errors: string[] = [];
+    const io = { out: () => undefined, err: (text: string) => void errors.push(text), env: {}, isTerminal: false };
+    expect(await runProgram(["doctor", "-c", "/nonexistent/router.yaml"], io, "1.2.3")).toBe(2);
+    expect(errors.join("")).toContain("there is no such file");
+  });
+});

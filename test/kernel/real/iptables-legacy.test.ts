@@ -1,0 +1,6 @@
+import "./legacy-iptables.js";
+
+import { describeIptables } from "./iptables-suite.js";
+import { inOwnNamespace } from "./namespace.js";
+
+inOwnNamespace(import.meta.url, () => describeIptables("iptables-legacy", /legacy/));
