@@ -82,6 +82,7 @@ export class FakeKernel implements KernelPort {
   /** Calls that are left before the process is killed. */
   #death: { calls: number; readonly landed: boolean } | undefined;
   readonly #listeners = new Set<(event: KernelEvent) => void>();
+  #watchesAll = false;
   #closed = false;
 
   constructor(options: FakeKernelOptions = {}) {
@@ -258,6 +259,7 @@ export class FakeKernel implements KernelPort {
     await this.#call("watch");
     this.#listeners.add(listener);
     return {
+      caughtUp: async () => this.#watchesAll,
       close: async () => {
         this.#listeners.delete(listener);
       },
@@ -267,6 +269,11 @@ export class FakeKernel implements KernelPort {
   /** Tells those who watch. A change made by a `lose…` method without this is a lost event. */
   emit(event: KernelEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** From now on watches say that they tell every change, as over netlink; before, that they cannot know. */
+  watchAll(): void {
+    this.#watchesAll = true;
   }
 
   /** A device goes away, or comes back; its tree goes with it. */

@@ -12,6 +12,7 @@ import { NfTables } from "./netlink/nf-tables.js";
 import { Routing } from "./netlink/routing.js";
 import { NftClassifier } from "./nft/nft-classifier.js";
 import { openElements, type Programming } from "./nft/open-elements.js";
+import type { Marking } from "./nft/ruleset.js";
 import { type ChangeSteps, planChanges, stepsOf } from "./plan.js";
 import type {
   ApplyResult,
@@ -48,6 +49,8 @@ export interface LinuxKernelOptions {
   readonly maxFlows?: number;
   /** How elements are changed; `auto` by default. */
   readonly programming?: Programming;
+  /** Who writes code points; nftables by default. DSMARK is taken as it was probed: see `openDsmarkKernel`. */
+  readonly marking?: Marking;
 }
 
 /**
@@ -60,6 +63,7 @@ export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Linu
     clock = SYSTEM_CLOCK,
     maxFlows = DEFAULT_MAX_FLOWS,
     programming = "auto",
+    marking = "nftables",
     log,
   } = options;
   if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(table)) {
@@ -75,13 +79,13 @@ export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Linu
     const { elements, detail } = await openElements({ programming, table, maxFlows, openNetlink, clock, log });
     opened = elements;
     const routing = await Routing.open(readings, clock);
-    const classifier = new NftClassifier(elements, { table, maxFlows }, log, detail);
+    const classifier = new NftClassifier(elements, { table, maxFlows, marking }, log, detail);
     const netlink = elements instanceof NfTables ? elements : undefined;
     // A flow is two elements, and a classifier may need some of its own beside them: these fit in any case.
     const overlap = netlink === undefined ? 0 : Math.floor(elements.transactionLimit / 8);
     return new LinuxKernel({
       classifier,
-      trees: await openTrees(routing, table),
+      trees: await openTrees(routing, table, { planting: marking === "dsmark" ? "dsmark" : "htb" }),
       tunnels: new Tunnels(table),
       routing,
       log,
@@ -201,6 +205,7 @@ export class LinuxKernel implements KernelPort {
     await this.#gate.exclusive(() => watch.start());
     this.#watches.add(watch);
     return {
+      caughtUp: () => watch.caughtUp(),
       close: async () => {
         this.#watches.delete(watch);
         await watch.close();

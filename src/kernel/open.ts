@@ -64,7 +64,7 @@ export async function openKernel(options: OpenKernelOptions): Promise<KernelPort
     case "iptables":
       return openIptables(options);
     case "dsmark":
-      throw unsupported("dsmark", "this version of Sluice cannot program DSMARK", "use backend: nftables");
+      return openDsmark(options);
     case "auto":
       return openFirst(options);
   }
@@ -95,7 +95,12 @@ function unsupported(backend: Backend, why: string, remedy: string): KernelError
   return new KernelError("KERNEL_UNSUPPORTED", `no back end "${backend}": ${why}`, detail, { remedy });
 }
 
-/** Loaded only where it is used. */
+/** Loaded only where it is used, as the next. */
+async function openDsmark(options: OpenKernelOptions): Promise<KernelPort> {
+  const { openDsmarkKernel } = await import("./dsmark/open.js");
+  return openDsmarkKernel(options);
+}
+
 async function openIptables(options: OpenKernelOptions): Promise<KernelPort> {
   const { openIptablesKernel } = await import("./iptables/open.js");
   return openIptablesKernel(options);

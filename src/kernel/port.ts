@@ -166,6 +166,11 @@ export type KernelEvent =
   | { readonly kind: "lost"; readonly reason: string };
 
 export interface KernelWatch {
+  /**
+   * Tells at once what others changed until now. False where that cannot be known (no transactions over netlink, events
+   * lost, our own tools at work): then only a reading can say. Of tunnels it knows the devices, not their routes.
+   */
+  caughtUp(): Promise<boolean>;
   close(): Promise<void>;
 }
 

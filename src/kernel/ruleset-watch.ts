@@ -37,6 +37,12 @@ export class RulesetWatch {
     this.#schedule();
   }
 
+  /** False if it cannot be told whether others changed it until now. */
+  async lookNow(): Promise<boolean> {
+    // What our tools commit meanwhile is not another's.
+    return this.#suspended === 0 && (await this.#look(0)) && this.#suspended === 0;
+  }
+
   /** Looks a last time before our own tools change the ruleset. */
   async suspend(): Promise<void> {
     await this.#look(0);
@@ -62,15 +68,17 @@ export class RulesetWatch {
     });
   }
 
-  /** Never rejects: what cannot be read now is seen by the next look, for the last number stays. */
-  async #look(own: number): Promise<void> {
+  /** Never rejects: what cannot be read now is seen by the next look, for the last number stays. True if it was read. */
+  async #look(own: number): Promise<boolean> {
     try {
       const now = await this.#options.generation();
       const last = this.#last ?? now;
       this.#last = now;
       if (!this.#closed && foreignCommits(last, now) > own) this.#options.changed();
+      return true;
     } catch (error) {
       if (!this.#closed) this.#options.log.debug("kernel.watch.generation", { error });
+      return false;
     }
   }
 }

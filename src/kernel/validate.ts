@@ -24,8 +24,8 @@ function refuse(code: string, object: string, why: string): KernelError {
 }
 
 export function checkFlow(rule: FlowRule): void {
-  const object = `flow ${rule.id} (${describeFlow(rule.key)})`;
-  const fail = (why: string): KernelError => refuse("KERNEL_FLOW_INVALID", object, why);
+  const fail = (why: string): KernelError =>
+    refuse("KERNEL_FLOW_INVALID", `flow ${rule.id} (${describeFlow(rule.key)})`, why);
   const { source, destination, protocol } = rule.key;
   if (!Number.isSafeInteger(rule.id) || rule.id < 1) throw fail("a flow id is a whole number from 1");
   if (!(protocol in IP_PROTOCOL)) throw fail("only TCP and UDP flows have ports to match");

@@ -38,6 +38,8 @@ export class Watch {
   #joins = 0;
   #onJoined: ((error?: unknown) => void) | undefined;
   #timer: Timer | undefined;
+  /** Events may be missing until the groups are joined again. */
+  #deaf = true;
   #closed = false;
 
   constructor(parts: WatchParts, listener: (event: KernelEvent) => void) {
@@ -87,6 +89,13 @@ export class Watch {
     await this.#ruleset?.resume(commits);
   }
 
+  /** Tells what is gathered; true if nothing else was changed until now. */
+  async caughtUp(): Promise<boolean> {
+    const looked = (await this.#ruleset?.lookNow()) ?? false;
+    this.#tell();
+    return looked && !this.#deaf && !this.#closed;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -106,6 +115,7 @@ export class Watch {
         this.#names = new Map(devices.map(({ index, name }) => [index, name]));
         const early = this.#early;
         this.#early = [];
+        this.#deaf = false;
         for (const event of early) this.#routed(event);
         // Whatever happened before the groups were joined again was told to nobody.
         if (join > 1) this.#gather({ kind: "lost", reason: "events were missed until the groups were joined again" });
@@ -143,6 +153,7 @@ export class Watch {
 
   #lost(reason: string): void {
     this.#early = [];
+    this.#deaf = true;
     this.#gather({ kind: "lost", reason });
   }
 
@@ -160,6 +171,7 @@ export class Watch {
   }
 
   #tell(): void {
+    this.#timer?.cancel();
     this.#timer = undefined;
     const events = [...this.#gathered.values()];
     this.#gathered.clear();

@@ -74,6 +74,18 @@ describe("the watch over the ruleset", () => {
     expect(told).toBe(1);
   });
 
+  it("looks at once when asked, and says when it cannot know", async () => {
+    commit(3, 1);
+    expect([await watch.lookNow(), told]).toEqual([true, 1]);
+    expect([await watch.lookNow(), told]).toEqual([true, 1]);
+    await watch.suspend();
+    commit(0, 1);
+    expect([await watch.lookNow(), told]).toEqual([false, 1]);
+    await watch.resume(1);
+    now = new RangeError("no answer");
+    expect([await watch.lookNow(), told]).toEqual([false, 1]);
+  });
+
   it("is silent when closed", async () => {
     watch.close();
     commit(0, 1);

@@ -93,11 +93,14 @@ describe("a machine that cannot run the role: one line, and everything given bac
     await expectNothingInstalled("r1.sock");
   });
 
-  test("an interface that is not there", async () => {
-    const path = write("router-eth9.yaml", router().replace("name: eth0", "name: eth9"));
+  test("an interface with somebody else's queues", async () => {
+    const path = write("router-queues.yaml", router().replace("name: eth0", "name: dummy9"));
+    const foreign = "ip link add dummy9 type veth peer name dummy8 && tc qdisc add dev dummy9 root handle 5: pfifo";
+    await lab.lab.exec(HOST, ["sh", "-c", foreign]);
     const { code, lines } = await run("router", path);
+    await lab.lab.exec(HOST, ["ip", "link", "del", "dummy9"]);
     expect({ code, lines: lines.length }, lines.join("\n")).toEqual({ code: 2, lines: 1 });
-    expect(lines[0]).toContain("eth9");
+    expect(lines[0]).toContain("dummy9");
     await expectNothingInstalled("r1.sock");
   });
 

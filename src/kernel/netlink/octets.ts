@@ -29,6 +29,23 @@ export function hostU32Octets(value: number): Buffer {
 
 export const align4 = (length: number): number => (length + 3) & ~3;
 
+/** Larger values are copied by the engine: calling it costs as much as so many octets. */
+const COPIED_AT_ONCE = 128;
+
+/** Names of tables, sets and statements: there are few, and each is written thousands of times a second. */
+const MAX_WORDS = 256;
+const words = new Map<string, Uint8Array>();
+
+/** With its terminating NUL. */
+function wordOctets(value: string): Uint8Array {
+  const known = words.get(value);
+  if (known !== undefined) return known;
+  if (words.size >= MAX_WORDS) words.clear();
+  const octets = Buffer.from(`${value}\0`);
+  words.set(value, octets);
+  return octets;
+}
+
 /** A buffer for each message would cost more than writing it: they are cut from one, whose rest is zero. */
 const SLAB = 256 * 1024;
 let slab = Buffer.alloc(0);
@@ -69,18 +86,25 @@ export class OctetWriter {
     this.#octets[at] = value;
   }
 
+  // Octet by octet: Buffer's own writers check what is known here, and take several times as long.
   u16At(at: number, value: number): void {
-    if (LITTLE) this.#octets.writeUInt16LE(value, at);
-    else this.#octets.writeUInt16BE(value, at);
+    this.#octets[LITTLE ? at : at + 1] = value;
+    this.#octets[LITTLE ? at + 1 : at] = value >>> 8;
   }
 
   u32At(at: number, value: number): void {
-    if (LITTLE) this.#octets.writeUInt32LE(value, at);
-    else this.#octets.writeUInt32BE(value, at);
+    this.u16At(LITTLE ? at : at + 2, value & 0xffff);
+    this.u16At(LITTLE ? at + 2 : at, value >>> 16);
   }
 
   u16beAt(at: number, value: number): void {
-    this.#octets.writeUInt16BE(value, at);
+    this.#octets[at] = value >>> 8;
+    this.#octets[at + 1] = value;
+  }
+
+  #u32beAt(at: number, value: number): void {
+    this.u16beAt(at, value >>> 16);
+    this.u16beAt(at + 2, value & 0xffff);
   }
 
   /** An attribute; gives the offset of its value. */
@@ -93,26 +117,25 @@ export class OctetWriter {
 
   octets(type: number, value: Uint8Array): void {
     const at = this.attribute(type, value.length);
-    this.#octets.set(value, at);
+    const { length } = value;
+    if (length > COPIED_AT_ONCE) this.#octets.set(value, at);
+    else for (let index = 0; index < length; index++) this.#octets[at + index] = value[index] ?? 0;
   }
 
   /** A string with its terminating NUL. */
   text(type: number, value: string): void {
-    const size = Buffer.byteLength(value) + 1;
-    const at = this.attribute(type, size);
-    this.#octets.write(value, at, "utf8");
+    this.octets(type, wordOctets(value));
   }
 
   u32be(type: number, value: number): void {
-    const at = this.attribute(type, 4);
-    this.#octets.writeUInt32BE(value, at);
+    this.#u32beAt(this.attribute(type, 4), value);
   }
 
   u64be(type: number, value: number): void {
     const at = this.attribute(type, 8);
     // No BigInt: what is counted fits into 53 bits, and this runs for each counter of each element.
-    this.#octets.writeUInt32BE(Math.floor(value / TWO_TO_32), at);
-    this.#octets.writeUInt32BE(value % TWO_TO_32, at + 4);
+    this.#u32beAt(at, Math.floor(value / TWO_TO_32));
+    this.#u32beAt(at + 4, value % TWO_TO_32);
   }
 
   nested(type: number, content: () => void): void {

@@ -54,7 +54,7 @@ export function writeElement(writer: OctetWriter, element: SetElement, keyOnly: 
     if (keyOnly) return;
     const { data, comment, limit, counter } = element;
     if (data !== undefined) writer.nested(ELEMENT.data, () => writer.octets(DATA.value, data));
-    if (comment !== undefined) writer.octets(ELEMENT.userdata, commentOctets(comment));
+    if (comment !== undefined) writeComment(writer, comment);
     if (limit !== undefined) {
       writer.nested(ELEMENT.expressions, () => {
         writer.nested(LIST_ENTRY, () => writeLimit(writer, limit));
@@ -66,11 +66,21 @@ export function writeElement(writer: OctetWriter, element: SetElement, keyOnly: 
   });
 }
 
-function commentOctets(comment: string): Buffer {
-  const octets = Buffer.from(`\0\0${comment}\0`).subarray(0, MAX_COMMENT + 3);
-  octets[0] = USERDATA_COMMENT;
-  octets[1] = octets.length - 2;
-  return octets;
+const ASCII = /^[ -~]*$/;
+
+/** Type, length, and the comment with its NUL. */
+function writeComment(writer: OctetWriter, comment: string): void {
+  if (comment.length > MAX_COMMENT || !ASCII.test(comment)) {
+    const octets = Buffer.from(`\0\0${comment}\0`).subarray(0, MAX_COMMENT + 3);
+    octets[0] = USERDATA_COMMENT;
+    octets[1] = octets.length - 2;
+    writer.octets(ELEMENT.userdata, octets);
+    return;
+  }
+  const at = writer.attribute(ELEMENT.userdata, comment.length + 3);
+  writer.u8At(at, USERDATA_COMMENT);
+  writer.u8At(at + 1, comment.length + 1);
+  for (let index = 0; index < comment.length; index++) writer.u8At(at + 2 + index, comment.charCodeAt(index));
 }
 
 function writeLimit(writer: OctetWriter, limit: ByteLimit): void {

@@ -31,7 +31,9 @@ export const flowChanges = (removes: readonly FlowRule[], adds: readonly FlowAdd
 /** As many flows to a part as one transaction may hold; removals come first, so that keys are free. */
 function partsOf(removes: readonly FlowRule[], adds: readonly FlowAddition[], limit: number): readonly Part[] {
   const total = removes.length + adds.length;
-  const most = elementChanges({ removes, adds }).length + ensurePorts(rulesOf(adds)).length;
+  // Exactly only where it matters: a call has few flows.
+  const most =
+    total * MOST_CHANGES <= limit ? 0 : elementChanges({ removes, adds }).length + ensurePorts(rulesOf(adds)).length;
   const perPart = most <= limit ? Math.max(1, total) : Math.max(1, Math.floor(limit / MOST_CHANGES));
   const parts: Part[] = [];
   for (let at = 0; at < total; at += perPart) {

@@ -2,6 +2,7 @@
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Classifier, ClassifierContents } from "../classifier.js";
+import { refusePools } from "../dsmark/rules.js";
 import type { ElementStore } from "../element-store.js";
 import type { ChangeSteps, FlowAddition } from "../plan.js";
 import type { BackendInfo, DesiredState, FlowId, FlowRule, PoolClass, RenderedStep } from "../port.js";
@@ -21,14 +22,15 @@ export class NftClassifier implements Classifier {
 
   /** @param detail how it is programmed and why, one sentence. */
   constructor(elements: ElementStore, options: RulesetOptions, log: Logger, detail: string) {
-    this.backend = { name: "nftables", detail };
+    this.backend = { name: options.marking ?? "nftables", detail };
     this.#elements = elements;
     this.#table = new Table({ elements, options, ports: this.#ports, log });
     this.#log = log;
   }
 
-  refuse(_desired: DesiredState, _steps: ChangeSteps): void {
-    // Whatever `validate.ts` lets through, nftables can do.
+  refuse(_desired: DesiredState, steps: ChangeSteps): void {
+    // Whatever `validate.ts` lets through, nftables can do; a slot of DSMARK has less room.
+    if (this.backend.name === "dsmark") refusePools(steps);
   }
 
   async read(): Promise<ClassifierContents> {

@@ -81,7 +81,9 @@ export class PortUse {
     this.#changes++;
     this.#underWay++;
     this.#count(adds, 1);
-    return ensurePorts(adds).filter(({ set, element }) => !this.#known.has(nameOf({ set, port: portOf(element) })));
+    return [...distinct(adds)]
+      .filter(([name]) => !this.#known.has(name))
+      .map(([, block]) => changeOf("ensure", block));
   }
 
   end(committed: boolean, adds: readonly FlowRule[], removes: readonly FlowRule[]): void {
@@ -148,5 +150,3 @@ export class PortUse {
     }
   }
 }
-
-const portOf = (element: SetElement): number => element.key.readUInt16BE();

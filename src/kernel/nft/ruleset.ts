@@ -1,6 +1,7 @@
 /** The static part of our table as text for `nft -f`: constant in the number of sessions. Pure. */
 import { familyOf, type IpFamily } from "../../model/ip.js";
 import type { StructureState } from "../classifier.js";
+import { slotByClass, slotOfClass } from "../dsmark/rules.js";
 import type { DesiredState, LinkLayer, ManagedInterface, SignallingMatch } from "../port.js";
 import { accountingText, structureId } from "../structure-id.js";
 import { CLASS } from "../tc/tree.js";
@@ -33,8 +34,20 @@ export interface TableState extends StructureState {
   readonly listing: string | undefined;
 }
 
+/** Who writes code points: the rules themselves, or DSMARK at the interfaces, to which they tell its slot. */
+export type Marking = "nftables" | "dsmark";
+
+/** So that a table of the other kind is outdated, whatever it was made for. */
+const KIND: Readonly<Record<Marking, string>> = { nftables: "", dsmark: "dsmark:" };
+
+function structureIn(text: string | undefined, marking: Marking): string | undefined {
+  const kind = KIND[marking];
+  if (text === undefined || text.startsWith(kind)) return text?.slice(kind.length);
+  return `other:${text}`;
+}
+
 /** From the comments of the state set's elements. */
-export function parseState(comments: readonly string[]): TableState {
+export function parseState(comments: readonly string[], marking: Marking = "nftables"): TableState {
   const after = (prefix: string): string | undefined =>
     comments.find((comment) => comment.startsWith(prefix))?.slice(prefix.length);
   const interfaces = comments.flatMap((comment): readonly ManagedInterface[] => {
@@ -52,7 +65,7 @@ export function parseState(comments: readonly string[]): TableState {
       },
     ];
   });
-  return { structureId: after(STRUCTURE_PREFIX), listing: after(LISTING_PREFIX), interfaces };
+  return { structureId: structureIn(after(STRUCTURE_PREFIX), marking), listing: after(LISTING_PREFIX), interfaces };
 }
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
@@ -131,12 +144,26 @@ function actionChain(): string {
 }
 
 /** Major 1 and the word's minor: a class of ours on every managed interface. */
-const dscpChain = (code: number): string =>
-  chain(`dscp_${code}`, [
-    `meta priority set meta priority and ${hex(WORD.minorMask)} or 0x00010000`,
-    `ip dscp set ${code} accept`,
-    `ip6 dscp set ${code} accept`,
-  ]);
+const classRules = (code: number): readonly string[] => [
+  `meta priority set meta priority and ${hex(WORD.minorMask)} or 0x00010000`,
+  `ip dscp set ${code} accept`,
+  `ip6 dscp set ${code} accept`,
+];
+
+const dscpChain = (code: number, marking: Marking): string =>
+  chain(`dscp_${code}`, marking === "dsmark" ? slotByClass(code) : classRules(code));
+
+const signallingChain = (code: number, marking: Marking): string =>
+  chain(
+    "signalling",
+    marking === "dsmark"
+      ? slotOfClass(CLASS.signalling, code)
+      : [
+          `meta priority set 1:${CLASS.signalling.toString(16)}`,
+          `ip dscp set ${code} accept`,
+          `ip6 dscp set ${code} accept`,
+        ],
+  );
 
 /** Of packets that a limit by packets let through: none may be larger than the flow's. */
 function sizeChains(): readonly string[] {
@@ -182,15 +209,11 @@ function serverRules(matches: readonly SignallingMatch[], side: "d" | "s"): read
   });
 }
 
-function hookChains(desired: DesiredState): readonly string[] {
+function hookChains(desired: DesiredState, marking: Marking): readonly string[] {
   const { signalling: matches, signallingDscp: code } = desired;
   const signalling = signallingRules(matches);
   return [
-    chain("signalling", [
-      `meta priority set 1:${CLASS.signalling.toString(16)}`,
-      `ip dscp set ${code} accept`,
-      `ip6 dscp set ${code} accept`,
-    ]),
+    signallingChain(code, marking),
     chain("from_server", serverRules(matches, "s")),
     // From one server to another's port: the source is looked at too.
     chain("to_server", [...serverRules(matches, "d"), ...signalling.slice(1)]),
@@ -236,6 +259,8 @@ export interface RulesetOptions {
   readonly table: string;
   /** Flows the maps can hold. */
   readonly maxFlows: number;
+  /** nftables by default. */
+  readonly marking?: Marking;
 }
 
 /** Maps and empty chains: adding them again where they are changes nothing. */
@@ -251,9 +276,9 @@ function declarations({ table, maxFlows }: RulesetOptions): string {
   ].join("\n");
 }
 
-function stateElements(table: string, desired: DesiredState): readonly string[] {
+function stateElements({ table, marking = "nftables" }: RulesetOptions, desired: DesiredState): readonly string[] {
   const entries = [
-    `${hex(STATE_KEY.structure)} comment "${STRUCTURE_PREFIX}${structureId(desired)}"`,
+    `${hex(STATE_KEY.structure)} comment "${STRUCTURE_PREFIX}${KIND[marking]}${structureId(desired)}"`,
     ...desired.interfaces.map(
       (link, index) => `${hex(STATE_KEY.firstInterface + index)} comment "${interfaceComment(link)}"`,
     ),
@@ -286,8 +311,8 @@ export function renderUpdate(options: RulesetOptions, desired: DesiredState, lis
     ...[...CHAINS, ...foreign.chains].map((name) => `flush chain inet ${table} ${name}`),
     ...foreign.chains.map((name) => `delete chain inet ${table} ${name}`),
     ...foreign.sets.map(([kind, name]) => `delete ${kind} inet ${table} ${name}`),
-    rules(table, desired),
-    ...stateElements(table, desired),
+    rules(options, desired),
+    ...stateElements(options, desired),
     "",
   ].join("\n");
 }
@@ -296,13 +321,13 @@ const HOOKS = new Map(
   ["forward", "output"].map((hook) => [hook, ` { type filter hook ${hook} priority mangle; policy accept; }`]),
 );
 
-function rules(table: string, desired: DesiredState): string {
+function rules({ table, marking = "nftables" }: RulesetOptions, desired: DesiredState): string {
   return [
     `table inet ${table} {`,
-    ...CODE_POINTS.map(dscpChain),
+    ...CODE_POINTS.map((code) => dscpChain(code, marking)),
     ...sizeChains(),
     actionChain(),
-    ...hookChains(desired),
+    ...hookChains(desired, marking),
     "}",
   ].join("\n");
 }

@@ -106,7 +106,10 @@ export class Table {
     this.#ports.take(mark, rules, present);
     const strayPools = pools.filter(({ pool }) => pool === undefined).map(({ element }) => strayPool(element));
     return {
-      state: parseState(state.flatMap((element) => element.comment ?? [])),
+      state: parseState(
+        state.flatMap((element) => element.comment ?? []),
+        this.#options.marking,
+      ),
       pools: pools.flatMap(({ pool }) => pool ?? []),
       flows,
       strays: [...strays, ...strayPools, ...missing],

@@ -33,6 +33,7 @@ import { RepeatedLog } from "./repeated-log.js";
 import { isLost, type Scope, Transactions } from "./transactions.js";
 import { Troubles } from "./troubles.js";
 import { type Turn, Turns } from "./turns.js";
+import { type Waiting, waitingPromise } from "./waiting.js";
 
 /** Between two comparisons of the kernel with what is wanted, when nothing seems to happen. */
 export const DEFAULT_RECONCILE_INTERVAL: Millis = seconds(60);
@@ -51,11 +52,6 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly reconcileInterval?: Millis;
-}
-
-interface Waiting {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** What is wrong with the request itself does not become right by another try. */
@@ -79,6 +75,9 @@ export class Reconciler implements KernelKeeper {
   #waiting: Waiting[] = [];
   /** What happened since the last pass, for its log line. */
   readonly #reasons = new Set<string>();
+  /** Events so far; and those before the last reading that was believed, and after which all was mended. */
+  #told = 0;
+  #known: number | undefined;
   #passes = 0;
   #repairs = 0;
   #lastPass: KeeperStatus["lastPass"];
@@ -143,7 +142,7 @@ export class Reconciler implements KernelKeeper {
       const before = [...this.#intent.flows.desired.keys()];
       const back = this.#intent.wishOnly(policy);
       const flows = { [Symbol.iterator]: () => this.#everyFlow(before) };
-      return await this.#enforce({ flows, carriers: "all" }, back.all, true);
+      return await this.#enforce({ flows, carriers: "all" }, back.all, !(await this.#knows()));
     } finally {
       turn.end();
     }
@@ -193,12 +192,25 @@ export class Reconciler implements KernelKeeper {
 
   async #adopt(): Promise<void> {
     const { kernel } = this.#options;
+    const told = this.#told;
     const observed = await takeReading({ kernel, intent: this.#intent, memory: this.#memory });
     this.#intent.adopt();
     for (const [id, { counters }] of observed.flows) this.#memory.note(id, counters, this.#memory.moment());
     if (structureDiffers(this.#intent, observed)) {
       await kernel.apply({ ...this.#intent.desired, flows: new Map() }, [{ kind: "structure" }]);
     }
+    this.#known = told;
+  }
+
+  /**
+   * Whether what was last read still holds, but for our own doing. With very many flows a reading takes longer than anything
+   * else in a restart. What becomes of a tunnel's routes is told by nobody.
+   */
+  async #knows(): Promise<boolean> {
+    const { flows, pools, tunnels } = this.#intent;
+    const caughtUp = (await this.#watch?.caughtUp()) ?? false;
+    const certain = flows.uncertain.size + pools.uncertain.size + tunnels.uncertain.size === 0;
+    return caughtUp && certain && tunnels.desired.size + tunnels.held.size === 0 && this.#known === this.#told;
   }
 
   #takeEverything({ pools, tunnels }: KernelPolicy): Turn {
@@ -219,6 +231,7 @@ export class Reconciler implements KernelKeeper {
         return await this.#transactions.carryOut(scope);
       } catch (error) {
         if (isHopeless(error)) throw error;
+        this.#known = undefined;
         await this.#truth();
         return await this.#transactions.carryOut(scope);
       }
@@ -246,6 +259,7 @@ export class Reconciler implements KernelKeeper {
   }
 
   #heard(event: KernelEvent): void {
+    this.#told += 1;
     switch (event.kind) {
       case "ruleset":
         this.#because("the ruleset changed", { kind: "changed" });
@@ -282,6 +296,7 @@ export class Reconciler implements KernelKeeper {
   /** Never rejects. */
   async #runPass(): Promise<void> {
     const at = this.#now();
+    const told = this.#told;
     const waiting = this.#waiting.splice(0);
     const reasons = [...this.#reasons];
     this.#reasons.clear();
@@ -301,6 +316,7 @@ export class Reconciler implements KernelKeeper {
     }
     const duration = (this.#now() - at) as Millis;
     const ok = result?.ok ?? false;
+    this.#known = ok && result?.left === false ? told : undefined;
     this.#passes += 1;
     this.#lastPass = { at, duration, ok, differences: result?.differences ?? 0 };
     this.#step({ kind: "ended", ok, duration });
@@ -335,14 +351,4 @@ export class Reconciler implements KernelKeeper {
   #now(): Timestamp {
     return this.#options.clock.now();
   }
-}
-
-function waitingPromise(): Waiting & { readonly promise: Promise<void> } {
-  let resolve: Waiting["resolve"] = () => undefined;
-  let reject: Waiting["reject"] = () => undefined;
-  const promise = new Promise<void>((settle, fail) => {
-    resolve = settle;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
 }

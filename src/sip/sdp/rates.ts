@@ -126,12 +126,15 @@ export function rtcpTraffic(bandwidth: SdpBandwidth, media: TrafficSpec): Traffi
   };
 }
 
-/** Bucket: 100 ms of the rate, and never less than five packets, for jitter of the sender's clock and of the access. */
+/**
+ * Bucket: half a second of the rate, and never less than five packets. A sender that was held up sends all at once what is late
+ * by then, but not more than was asked for.
+ */
 function spec(rate: number, packets: number, size: number | undefined): TrafficSpec {
   const whole = Math.ceil(rate);
   const packetsPerSecond = Math.max(1, Math.ceil(packets));
   const packet = Math.max(whole / 8 / packetsPerSecond, size ?? 0);
-  const burst = Math.ceil(Math.max(whole / 80, packet * 5, 1_000));
+  const burst = Math.ceil(Math.max(whole / 16, packet * 5, 1_000));
   const traffic = { rate: bitsPerSecond(whole), burst: octets(burst), packetsPerSecond };
   return size === undefined ? traffic : { ...traffic, packetSize: octets(size) };
 }

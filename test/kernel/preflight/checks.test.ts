@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { defaultSlot } from "../../../src/kernel/dsmark/slots.js";
 import { preflight } from "../../../src/kernel/preflight/preflight.js";
 import { GENERAL_SUBJECT } from "../../../src/kernel/preflight/subject.js";
 import type { CommandResult } from "../../../src/kernel/probe/outcome.js";
 import type { ScratchCommand } from "../../../src/kernel/probe/scratch.js";
-import { examine, failed, find, LINKS, RULESET, recorded, ruleset } from "./recorded.js";
+import { signatureOf } from "../../../src/kernel/tc/tree.js";
+import { examine, failed, find, LINKS, QDISCS, RULESET, recorded, ruleset } from "./recorded.js";
 
 const WAN = '[{"ifname":"wan0","flags":["UP"],"mtu":1500,"operstate":"UP"}]';
 const NO_RIGHT =
@@ -133,10 +135,43 @@ describe("features", () => {
     ]);
   });
 
+  it.each([
+    [[], "ok", "back end dsmark"],
+    [["dsmark"], "error", "dsmark lacks DSMARK"],
+    [["tcindex"], "error", "dsmark lacks the classifier tcindex"],
+  ] as const)("make the back end dsmark possible or not, without %j: %s", async (words, severity, what) => {
+    const found = await find("backend.choice", { probe: without(...words), subject: { backend: "dsmark" } });
+    expect(found).toEqual([expect.objectContaining({ severity, what: expect.stringContaining(what) })]);
+  });
+
   it("tell when sessions cannot be programmed over netlink", async () => {
     const netlink = async () => ({ outcome: "missing in tool", evidence: "no such add-on" }) as const;
     const found = await find("backend.programming", { netlink });
     expect(found).toMatchObject([{ severity: "note", detail: "no such add-on", remedy: "npm rebuild netlink" }]);
+  });
+});
+
+describe("the root queue", () => {
+  const signature = signatureOf("sluice");
+  const slot = `0x${defaultSlot("sluice").toString(16)}`;
+  const edge = `qdisc dsmark 2: dev wan0 root refcnt 3 indices 0x0080 default_index ${slot} set_tc_index \n`;
+  const inside = (r2q: number): string => `qdisc htb 1: dev wan0 parent 2:1 r2q ${r2q} default 0xffff\n`;
+
+  it.each([
+    ["a DSMARK of ours", `${edge}${inside(signature)}`, "ok"],
+    ["a DSMARK of ours, still empty", edge, "ok"],
+    ["our DSMARK with another's tree", `${edge}${inside(7)}`, "error"],
+    ["another's DSMARK", "qdisc dsmark 2: dev wan0 root refcnt 3 indices 0x0040 set_tc_index \n", "error"],
+    [
+      "our tree beside another's DSMARK",
+      `qdisc dsmark 1: dev lan0 root refcnt 2 indices 0x0040 \nqdisc htb 1: dev wan0 root refcnt 2 r2q ${signature} default 0xffff\n`,
+      "ok",
+    ],
+    ["something that tc never prints", "qdisc\n", "unknown"],
+  ] as const)("is %s", async (_, text, severity) => {
+    // What tc prints as JSON of a dsmark is none.
+    const tools = { [QDISCS]: '[{"kind":"dsmark","options":{indices 0x0080 }}]', "tc qdisc show": text };
+    expect(await find("name.rootQueue", { tools })).toMatchObject([{ severity }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseFeatures } from "../../../src/kernel/preflight/sources/ethtool.js";
 import { parseHtbClasses } from "../../../src/kernel/preflight/sources/htb-classes.js";
 import { parseLinks } from "../../../src/kernel/preflight/sources/links.js";
-import { parseQdiscs } from "../../../src/kernel/preflight/sources/qdiscs.js";
+import { parseQdiscs, parseQdiscText } from "../../../src/kernel/preflight/sources/qdiscs.js";
 import { parseRules } from "../../../src/kernel/preflight/sources/routing-rules.js";
 
 // All recorded from iproute2 6.1.0 and ethtool 6.1.
@@ -41,7 +41,7 @@ describe("queues", () => {
     expect(parseQdiscs(text)).toEqual([
       { device: "lan0", kind: "noqueue", handle: "0:", isRoot: true, r2q: undefined },
       { device: "wan0", kind: "htb", handle: "1:", isRoot: true, r2q: 7 },
-      { device: "wan0", kind: "bfifo", handle: "8001:", isRoot: false, r2q: undefined },
+      { device: "wan0", kind: "bfifo", handle: "8001:", isRoot: false, parent: "1:10", r2q: undefined },
     ]);
   });
 
@@ -49,6 +49,50 @@ describe("queues", () => {
     expect(
       parseQdiscs('[{"kind":"dsmark","handle":"1:","dev":"rb","root":true,"options":{indices 0x0040 }}]'),
     ).toBeUndefined();
+  });
+
+  it("are read from its text then", () => {
+    const text = [
+      "qdisc noqueue 0: dev lo root refcnt 2 ",
+      "qdisc dsmark 2: dev wan0 root refcnt 3 indices 0x0080 default_index 0xffbf set_tc_index ",
+      "qdisc bfifo 8001: dev wan0 parent 1:11 limit 20000b",
+      "qdisc htb 1: dev wan0 parent 2:1 r2q 1392508928 default 0xffff direct_packets_stat 0 direct_qlen 1000",
+      "qdisc ingress ffff: dev lan0 parent ffff:fff1 ---------------- ",
+      "qdisc dsmark 1: dev lan0 root refcnt 2 indices 0x0040 ",
+      "",
+    ].join("\n");
+    const common = { isRoot: false, r2q: undefined };
+    expect(parseQdiscText(text)).toEqual([
+      { ...common, device: "lo", kind: "noqueue", handle: "0:", isRoot: true },
+      {
+        ...common,
+        device: "wan0",
+        kind: "dsmark",
+        handle: "2:",
+        isRoot: true,
+        dsmark: { indices: 128, defaultIndex: 0xffbf, setTcIndex: true },
+      },
+      { ...common, device: "wan0", kind: "bfifo", handle: "8001:", parent: "1:11" },
+      { ...common, device: "wan0", kind: "htb", handle: "1:", parent: "2:1", r2q: 1392508928 },
+      { ...common, device: "lan0", kind: "ingress", handle: "ffff:", parent: "ffff:fff1" },
+      {
+        ...common,
+        device: "lan0",
+        kind: "dsmark",
+        handle: "1:",
+        isRoot: true,
+        dsmark: { indices: 64, setTcIndex: false },
+      },
+    ]);
+  });
+
+  it.each([
+    "qdisc dsmark 2: dev wan0 root refcnt 3 default_index 0xffbf",
+    "qdisc dsmark 2: dev wan0 root refcnt 3 indices 0x0080 surprise",
+    "qdisc htb dev wan0 root",
+    "Cannot open netlink socket",
+  ])("are not guessed from other text: %s", (text) => {
+    expect(parseQdiscText(`qdisc noqueue 0: dev lo root refcnt 2\n${text}\n`)).toBeUndefined();
   });
 });
 

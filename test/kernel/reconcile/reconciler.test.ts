@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { KernelError } from "../../../src/model/errors.js";
 import { kilobitsPerSecond, millis } from "../../../src/model/units.js";
 import { settle } from "../../support/fake-clock.js";
-import { flow, pool } from "../fixtures.js";
+import { flow, pool, tunnel } from "../fixtures.js";
 import { Bench, flowsOf, POOLS, packets, poolsOf, without } from "./bench.js";
 
 let bench: Bench;
@@ -143,6 +143,52 @@ describe("decisions", () => {
     await bench.keeper.replace({ flows: flowsOf(flow(1), flow(2)), pools: POOLS });
     const observed = await bench.kernel.read();
     expect([observed.structure, observed.pools.size, observed.flows.size]).toEqual([true, 1, 2]);
+  });
+
+  describe("where the watch tells every change", () => {
+    const complete = (): Promise<number> =>
+      bench.keeper
+        .replace({ flows: flowsOf(flow(1), flow(2)), pools: POOLS })
+        .then(() => bench.keeper.status().passes);
+
+    beforeEach(async () => {
+      bench.kernel.watchAll();
+      await install(1);
+      bench.restart();
+      bench.kernel.watchAll();
+      await bench.keeper.start();
+    });
+
+    it("need no other reading than the one of the start", async () => {
+      expect(await complete()).toBe(0);
+      expect(kinds()).toEqual(["flow.add"]);
+      expect(await bench.flows()).toEqual([1, 2]);
+    });
+
+    it("look at the kernel after an event, until a reading followed it", async () => {
+      bench.kernel.loseEverything();
+      bench.kernel.emit({ kind: "ruleset" });
+      expect(await complete()).toBe(1);
+      const observed = await bench.kernel.read();
+      expect([observed.structure, [...observed.flows.keys()]]).toEqual([true, [1, 2]]);
+      expect(await complete()).toBe(1);
+    });
+
+    it("look at it while nobody knows what became of a flow", async () => {
+      bench.kernel.loseAgent({ applied: true });
+      bench.kernel.failReads(new KernelError("KERNEL_REFUSED", "no reading", { operation: "read" }));
+      await expect(install(2)).rejects.toMatchObject({ message: "no reading" });
+      bench.kernel.failReads(undefined);
+      const { passes } = bench.keeper.status();
+      expect(await complete()).toBeGreaterThan(passes);
+      expect(await bench.flows()).toEqual([1, 2]);
+    });
+
+    it("look at it where tunnels are, for their routes are not watched", async () => {
+      const tunnels = new Map([[1, tunnel(1)]]);
+      await bench.keeper.replace({ flows: flowsOf(flow(1)), pools: POOLS, tunnels });
+      expect(bench.keeper.status().passes).toBe(1);
+    });
   });
 
   it("keep what was wanted when a complete policy cannot be had", async () => {

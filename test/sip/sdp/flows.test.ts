@@ -33,7 +33,7 @@ describe("flows of an answered call", () => {
       `callee rtcp udp ${CALLER}:4001 > ${CALLEE}:6001 4000`,
     ]);
     expect(result[0]?.traffic.packetsPerSecond).toBe(50);
-    expect(result[0]?.traffic.burst).toBe(1000);
+    expect(result[0]?.traffic.burst).toBe(5000);
   });
 
   it("take any source port where media is not symmetric", () => {

@@ -23,24 +23,27 @@ const DATAGRAM = 65_536;
 const MAX_UNREAD = 256 * 1024 * 1024;
 const EXIT = { closed: 0, protocol: 3, unread: 4, noPackage: 5 } as const;
 
+/**
+ * Frames that are obeyed before answers are looked for: the kernel carries out a transaction within `send`, so the daemon
+ * would wait for all that it sent at once, and this process then for the daemon.
+ */
+const SLICE = 8;
+
 const NOTHING = Buffer.alloc(0);
 const sockets = new Map<number, RawNetlinkSocket>();
 const pipe = new Socket({ fd: PIPE });
-let corked = false;
+let unsaid: Buffer[] = [];
 
 /** Everything that is said in one turn of the event loop goes in one write. */
 function say(kind: number, channel: number, tag: number, payload: Buffer): void {
-  if (!corked) {
-    corked = true;
-    pipe.cork();
+  if (unsaid.length === 0) {
     setImmediate(() => {
-      corked = false;
-      pipe.uncork();
+      pipe.write(Buffer.concat(unsaid));
+      unsaid = [];
+      if (pipe.writableLength > MAX_UNREAD) process.exit(EXIT.unread);
     });
   }
-  pipe.write(frameHeader({ kind, channel, tag }, payload.length));
-  if (payload.length > 0) pipe.write(payload);
-  if (pipe.writableLength > MAX_UNREAD) process.exit(EXIT.unread);
+  unsaid.push(frameHeader({ kind, channel, tag }, payload.length), payload);
 }
 
 const refusalOf = (error: unknown): Buffer =>
@@ -94,13 +97,21 @@ async function main(): Promise<void> {
   pipe.on("end", () => process.exit(EXIT.closed));
   pipe.on("close", () => process.exit(EXIT.closed));
   const { RawNetlinkSocket: Raw } = await import("netlink");
-  const reader = new FrameReader((frame) => obey(Raw, frame));
+  const waiting: Frame[] = [];
+  let isObeying = false;
+  const obeySome = (): void => {
+    for (const frame of waiting.splice(0, SLICE)) obey(Raw, frame);
+    isObeying = waiting.length > 0;
+    if (isObeying) setImmediate(obeySome);
+  };
+  const reader = new FrameReader((frame) => waiting.push(frame));
   pipe.on("data", (chunk) => {
     try {
       reader.push(chunk);
     } catch {
       process.exit(EXIT.protocol);
     }
+    if (!isObeying) obeySome();
   });
 }
 

@@ -1,4 +1,5 @@
 /** What the kernel can do, tried in a scratch namespace. Which of it is needed depends on the back end. */
+import { DSMARK_PROBE, TCINDEX_PROBE } from "../../dsmark/probe.js";
 import type { ProbeResult } from "../../probe/outcome.js";
 import type { ScratchCommand } from "../../probe/scratch.js";
 import type { Check, CheckContext } from "../check.js";
@@ -127,10 +128,17 @@ const QUEUE_FEATURES: readonly Feature[] = [
   {
     id: "feature.tc.dsmark",
     name: "DSMARK",
-    // Without `indices` tc refuses by itself and the kernel is never asked.
-    command: tc("handle 1: dsmark indices 64 default_index 0 set_tc_index"),
+    command: DSMARK_PROBE,
     neededBy: ["dsmark"],
     without: "the back end dsmark cannot work; Linux 6.3 took DSMARK out",
+    remedy: "set kernel.backend to nftables: it writes the same code points",
+  },
+  {
+    id: "feature.tc.tcindex",
+    name: "the classifier tcindex",
+    command: TCINDEX_PROBE,
+    neededBy: ["dsmark"],
+    without: "the back end dsmark cannot work: what DSMARK marks does not reach its class; Linux 6.3 took tcindex out",
     remedy: "set kernel.backend to nftables: it writes the same code points",
   },
 ];

@@ -1,9 +1,12 @@
 /** Whether what we name, number and sign is free, or ours already. */
+import { isOurEdge } from "../../dsmark/edge.js";
+import { EDGE_HANDLE, EDGE_MAJOR } from "../../dsmark/slots.js";
 import { OWNER_COMMENT } from "../../nft/ruleset.js";
 import { signatureOf } from "../../tc/tree.js";
 import type { Check, CheckContext } from "../check.js";
 import { type Finding, fault, faultsOr, unseen } from "../finding.js";
 import { look } from "../machine.js";
+import type { Qdisc } from "../sources/qdiscs.js";
 import type { RoutingRule } from "../sources/routing-rules.js";
 import { isOwnDevice, isOwnRouteTable, OWN_ROUTING, type Subject } from "../subject.js";
 
@@ -38,6 +41,17 @@ async function checkTables({ machine, sources, subject }: CheckContext): Promise
   return faultsOr(found.flat(), id, `the name ${subject.table} ${state}`);
 }
 
+/** As `ownRoot` judges (tc/survey.ts), by what tc prints. */
+function isOwn(root: Qdisc, qdiscs: readonly Qdisc[], signature: number): boolean {
+  if (root.kind !== "dsmark") return root.r2q === signature;
+  const edge = `${EDGE_MAJOR}:`;
+  if (root.handle !== edge || !isOurEdge(EDGE_HANDLE, root.dsmark, signature)) return false;
+  const inside = qdiscs.find(
+    ({ device, parent, handle }) => device === root.device && parent?.startsWith(edge) === true && handle !== "0:",
+  );
+  return inside === undefined || inside.r2q === signature;
+}
+
 async function checkQueues({ sources, subject }: CheckContext): Promise<readonly Finding[]> {
   const id = "name.rootQueue";
   const qdiscs = await sources.qdiscs();
@@ -46,7 +60,7 @@ async function checkQueues({ sources, subject }: CheckContext): Promise<readonly
   const faults = subject.interfaces.flatMap(({ name }): readonly Finding[] => {
     const root = qdiscs.value.find(({ device, isRoot }) => device === name && isRoot);
     // The kernel's own defaults have the handle 0; they give way by themselves.
-    if (root === undefined || root.handle === "0:" || root.r2q === signature) return [];
+    if (root === undefined || root.handle === "0:" || isOwn(root, qdiscs.value, signature)) return [];
     return [
       fault({
         id,

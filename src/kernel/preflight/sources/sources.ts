@@ -3,7 +3,7 @@ import { look, type Machine, once, type Seen } from "../machine.js";
 import { type IptablesRules, readIptables } from "./iptables.js";
 import { type Link, parseLinks } from "./links.js";
 import { parseRuleset, type Ruleset } from "./nft.js";
-import { parseQdiscs, type Qdisc } from "./qdiscs.js";
+import { parseQdiscs, parseQdiscText, type Qdisc } from "./qdiscs.js";
 import { parseRules, type RoutingRule } from "./routing-rules.js";
 
 export interface Sources {
@@ -21,7 +21,11 @@ export function sourcesOf(machine: Machine): Sources {
     ruleset: once(() => look(machine, ["nft", "--json", "--terse", "list", "ruleset"], parseRuleset)),
     iptables: once(() => readIptables(machine)),
     links: once(() => look(machine, ["ip", "-json", "-details", "link", "show"], parseLinks)),
-    qdiscs: once(() => look(machine, ["tc", "-json", "qdisc", "show"], parseQdiscs)),
+    qdiscs: once(async () => {
+      const found = await look(machine, ["tc", "-json", "qdisc", "show"], parseQdiscs);
+      // With a dsmark on any interface, it prints no valid JSON for all of them.
+      return found.seen || found.isAbsent ? found : look(machine, ["tc", "qdisc", "show"], parseQdiscText);
+    }),
     routingRules: once(async () => {
       const [v4, v6] = await Promise.all([
         look(machine, ["ip", "-4", "-json", "-details", "rule", "show"], (text) => parseRules(text, 4)),
