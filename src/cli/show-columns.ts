@@ -124,6 +124,22 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       size("BACKLOG", "class.backlog"),
     ],
   },
+  reconcile: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("BACKEND", "backend"),
+      figure("PASSES", "passes"),
+      time("LAST", "lastPass.at"),
+      figure("TOOK", "lastPass.duration", (value) => showDuration(value as Millis)),
+      word("OK", "lastPass.ok"),
+      figure("DIFFERENCES", "lastPass.differences"),
+      figure("REPAIRS", "repairs"),
+      figure("FAILURES", "failures"),
+      figure("PENDING", "pending"),
+      word("DETAIL", "detail"),
+    ],
+  },
   peers: {
     rows: list,
     columns: [

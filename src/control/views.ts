@@ -76,8 +76,11 @@ export interface KernelView {
   readonly reconcile?: ReconcileView;
 }
 
-/** Comparisons of the kernel with what is wanted (passes) since the start, and what came of them. */
+/** `/v1/show/reconcile`: comparisons of the kernel with what is wanted (passes) since the start, and what came of them. */
 export interface ReconcileView {
+  /** What marks, polices and counts, and how it is programmed. */
+  readonly backend: string;
+  readonly detail: string;
   readonly passes: number;
   readonly lastPass?: {
     readonly at: Timestamp;
@@ -173,7 +176,7 @@ export interface EventsView {
   readonly events: readonly MessageEvent[];
 }
 
-export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "peers", "usage"] as const;
+export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "reconcile", "peers", "usage"] as const;
 export type ShowTopic = (typeof SHOW_TOPICS)[number];
 
 /** What each `/v1/show/…` route answers. */

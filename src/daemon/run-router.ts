@@ -1,6 +1,6 @@
 /** Composition root of the router. The only role that needs CAP_NET_ADMIN. */
 import type { RouterConfig } from "../config/router.js";
-import type { KernelView, PolicyView, PoolView } from "../control/views.js";
+import type { KernelView, PolicyView, PoolView, ReconcileView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
@@ -76,6 +76,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       policies: () => policies(keeper),
       pools: () => pools(keeper),
       kernel: () => kernelView(kernel, keeper),
+      reconcile: () => [reconcileView(kernel, keeper)],
       peers: () => [policyServerView(connected, "COPS-PR")],
     },
     diff: (render) => diffKernel(kernel, keeper.desired, render),
@@ -122,6 +123,12 @@ async function kernelView(kernel: KernelPort, keeper: KernelKeeper): Promise<Ker
       const { interface: name, kind, rate, sent, dropped, backlog } = found;
       return { interface: name, kind, rate, sent, dropped, backlog, ...(pool === undefined ? {} : { pool }) };
     }),
-    reconcile: keeper.status(),
+    reconcile: reconcileView(kernel, keeper),
   };
 }
+
+const reconcileView = ({ backend: { name, detail } }: KernelPort, keeper: KernelKeeper): ReconcileView => ({
+  backend: name,
+  detail,
+  ...keeper.status(),
+});

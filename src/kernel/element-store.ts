@@ -13,6 +13,11 @@ export interface ElementStore {
   transact(changes: readonly ElementChange[]): Promise<readonly EchoedElement[]>;
   /** Every element of a set; none if there is no such set. */
   dump(set: string): Promise<readonly SetElement[]>;
+  /**
+   * The same, told one by one instead of kept: a hundred thousand take fifty megabytes. Where changes fall into it, an element
+   * may be told more than once, and one that went meanwhile, too.
+   */
+  visit(set: string, take: (element: SetElement) => void): Promise<void>;
   /** Undefined if it is not there. */
   get(set: string, key: Buffer): Promise<SetElement | undefined>;
   close(): Promise<void> | void;

@@ -4,7 +4,7 @@ import type { Octets } from "../model/units.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "./port.js";
 
 /** Raised whenever the same state makes other rules: what an older Sluice left is then brought up to date in place. */
-const REVISION = 3;
+const REVISION = 4;
 
 const matchText = (match: SignallingMatch): string =>
   `${match.protocol} ${match.port} ${[...match.servers].sort().join(",")}`;

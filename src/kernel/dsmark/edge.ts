@@ -28,9 +28,9 @@ export interface ObservedEdge {
 /** Every index is one of DSMARK's "classes"; the tree hangs in all of them alike. */
 const CARRIER = `${EDGE_MAJOR}:1`;
 export const INSIDE_EDGE = `parent ${CARRIER}`;
-const PRIORITY = 1;
+/** The kernel does not tell the filter's parameters: this number stands for them. Another for others. */
+const PRIORITY = 5301;
 const ETH_P_ALL = 3;
-const PARAMETERS = 0xffffffff;
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const sameMark = (left: Mark, right: Mark): boolean => left.mask === right.mask && left.value === right.value;
@@ -62,11 +62,8 @@ export function edgeCommands(device: string, signature: number, found: ObservedE
   ];
 }
 
-function isOurFilter({ kind, protocol, handle, tcindex }: ObservedFilter): boolean {
-  if (kind !== "tcindex" || protocol !== ETH_P_ALL || handle !== PARAMETERS || tcindex === undefined) return false;
-  const { hash, mask, shift, fallThrough } = tcindex;
-  return hash === CLASS_VALUES && mask === CLASS_MASK && shift === CLASS_SHIFT && fallThrough;
-}
+const isOurFilter = ({ kind, protocol, handle }: ObservedFilter): boolean =>
+  kind === "tcindex" && protocol === ETH_P_ALL && handle === 0;
 
 /**
  * The filter has no entry: what falls through becomes the class of that number. An entry would hold its class against
@@ -87,13 +84,5 @@ export function filterCommands(device: string, found: ObservedEdge | undefined):
 /** What is found once all was made as wanted. */
 export const MADE_EDGE: ObservedEdge = {
   marks: MARKS,
-  filters: [
-    {
-      kind: "tcindex",
-      priority: PRIORITY,
-      protocol: ETH_P_ALL,
-      handle: PARAMETERS,
-      tcindex: { hash: CLASS_VALUES, mask: CLASS_MASK, shift: CLASS_SHIFT, fallThrough: true },
-    },
-  ],
+  filters: [{ kind: "tcindex", priority: PRIORITY, protocol: ETH_P_ALL, handle: 0 }],
 };

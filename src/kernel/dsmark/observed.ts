@@ -1,11 +1,10 @@
-/** What rtnetlink tells of DSMARK and tcindex (linux/pkt_sched.h, linux/pkt_cls.h); tc prints no valid JSON of them. Pure. */
+/** What rtnetlink tells of DSMARK and tcindex (linux/pkt_sched.h); tc prints no valid JSON of them. Pure. */
 import { findAttribute, hostU16, hostU32, readAttributes, sized, textOf } from "../netlink/octets.js";
 import type { Mark } from "./slots.js";
 
 const TC_HEADER = 20;
 const TCA = { kind: 1, options: 2 } as const;
 const DSMARK = { indices: 1, defaultIndex: 2, setTcIndex: 3, mask: 4, value: 5 } as const;
-const TCINDEX = { hash: 1, mask: 2, shift: 3, fallThrough: 4 } as const;
 
 export interface DsmarkOptions {
   readonly indices: number;
@@ -44,17 +43,11 @@ export interface ObservedFilter {
   readonly priority: number;
   /** EtherType. */
   readonly protocol: number;
-  /** tcindex tells its parameters under 0xffffffff, and each of its entries under the entry's own number. */
+  /** The kernel tells a classifier first, as 0, and each entry that leads to a class after it, under the entry's own number. */
   readonly handle: number;
-  readonly tcindex?: {
-    readonly hash: number;
-    readonly mask: number;
-    readonly shift: number;
-    readonly fallThrough: boolean;
-  };
 }
 
-/** @throws DecodeError for octets that are no filter. */
+/** Of tcindex the kernel does not tell the parameters. @throws DecodeError for octets that are no filter. */
 export function readFilter(body: Buffer): ObservedFilter {
   sized(body, TC_HEADER, "filter");
   const attributes = readAttributes(body.subarray(TC_HEADER), "filter");
@@ -62,20 +55,5 @@ export function readFilter(body: Buffer): ObservedFilter {
   const info = hostU32(body, 16);
   // The EtherType alone is in network order.
   const protocol = body.readUInt16BE(hostU16(body, 16) === (info & 0xffff) ? 16 : 18);
-  const common = { kind, priority: info >>> 16, protocol, handle: hostU32(body, 8) };
-  if (kind !== "tcindex") return common;
-  const options = readAttributes(findAttribute(attributes, TCA.options) ?? Buffer.alloc(0), kind);
-  const number = (type: number): number => {
-    const value = findAttribute(options, type);
-    if (value === undefined) return 0;
-    return value.length === 2 ? hostU16(value, 0) : hostU32(sized(value, 4, kind), 0);
-  };
-  const { hash, mask, shift, fallThrough } = TCINDEX;
-  const tcindex = {
-    hash: number(hash),
-    mask: number(mask),
-    shift: number(shift),
-    fallThrough: number(fallThrough) !== 0,
-  };
-  return { ...common, tcindex };
+  return { kind, priority: info >>> 16, protocol, handle: hostU32(body, 8) };
 }

@@ -12,6 +12,7 @@ const linkSchema = z.object({
   ifalias: z.string().default(""),
   linkinfo: z
     .object({
+      info_kind: z.string().default(""),
       info_data: z
         .object({
           id: z.number().default(0),
@@ -57,7 +58,11 @@ async function list<Item>(schema: z.ZodType<Item>, args: readonly string[]): Pro
 }
 
 export async function vxlanDevices(): Promise<readonly VxlanDevice[]> {
-  const links = await list(linkSchema, ["-d", "-j", "link", "show", "type", "vxlan"]);
+  // Where the kernel does not know VXLAN yet, `ip` lists every device, without what the filter left out.
+  const found = await list(z.unknown(), ["-d", "-j", "link", "show", "type", "vxlan"]);
+  const links = found
+    .flatMap((link) => linkSchema.safeParse(link).data ?? [])
+    .filter(({ linkinfo }) => linkinfo?.info_kind === "vxlan");
   return links.map(({ ifname, ifalias, mtu, flags, linkinfo }) => {
     const data = linkinfo?.info_data;
     return {

@@ -163,17 +163,30 @@ export class NfTables {
   /**
    * Every element of a set, each once; none if there is no such set.
    *
-   * The kernel takes up a dump where it left off by counting elements, so a commit in between can hide some: the dump is
-   * made again then. A third such reading is taken as it is, for commits to other tables look the same and do no harm.
+   * The kernel takes up a dump where it left off by counting elements, so each element that a commit in between removes hides
+   * another, one that nobody touched. The dump is made again then; after the third such, whatever any of them found is
+   * given: what went meanwhile may still be among it, but what stayed is hardly missed three times.
    */
   async dump(set: string): Promise<readonly SetElement[]> {
-    for (let attempt = 1; ; attempt++) {
+    const found = new Map<string, SetElement>();
+    for (let attempt = 1; attempt <= DUMP_ATTEMPTS; attempt++) {
       const { items, isThere, consistent } = await this.#list(set);
       if (!isThere) return [];
       if (consistent) return items;
-      if (attempt < DUMP_ATTEMPTS) continue;
-      const unique = new Map(items.map((element) => [element.key.toString("latin1"), element]));
-      return [...unique.values()];
+      for (const element of items) found.set(element.key.toString("latin1"), element);
+    }
+    return [...found.values()];
+  }
+
+  /** As `dump`, but nothing is kept: elements are told as they are read, in each reading again. */
+  async visit(set: string, take: (element: SetElement) => void): Promise<void> {
+    const tell = (message: NetlinkMessage): readonly SetElement[] => {
+      elementsOf(message).forEach(take);
+      return [];
+    };
+    for (let attempt = 1; attempt <= DUMP_ATTEMPTS; attempt++) {
+      const { consistent } = await this.#list(set, tell);
+      if (consistent) return;
     }
   }
 
@@ -222,13 +235,13 @@ export class NfTables {
     writer.text(ATTRIBUTE.set, set);
   }
 
-  #list(set: string): Promise<Answered<SetElement>> {
+  #list(set: string, read: Question<SetElement>["read"] = elementsOf): Promise<Answered<SetElement>> {
     return this.#ask(this.#dumps, {
       operation: `list ${this.#table} ${set}`,
       type: TYPE.getElement,
       flag: FLAG.dump,
       answer: TYPE.newElement,
-      read: elementsOf,
+      read,
       body: (writer) => this.#nameSet(writer, set),
     });
   }

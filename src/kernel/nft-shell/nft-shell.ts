@@ -87,6 +87,10 @@ export class NftShell implements ElementStore {
     return this.#list(set, `list ${kind} inet ${this.#options.table} ${set}`);
   }
 
+  async visit(set: string, take: (element: SetElement) => void): Promise<void> {
+    for (const element of await this.dump(set)) take(element);
+  }
+
   async get(set: string, key: Buffer): Promise<SetElement | undefined> {
     const { table, layouts } = this.#options;
     const layout = layouts.get(set);

@@ -85,16 +85,30 @@ const NOTHING: Readonly<Record<Profile, Counter>> = {
   over: ZERO_COUNTER,
 };
 
-/** Elements by flow id, counters only. */
-export function countersOf(elements: readonly EchoedElement[]): Map<FlowId, FlowCounters> {
-  const parts = new Map<FlowId, Readonly<Record<Profile, Counter>>>();
-  for (const { set, element } of elements) {
+/** Counters by flow id, from elements as they come; of an element that comes again, the last. */
+export class CounterParts {
+  readonly #parts = new Map<FlowId, Partial<Record<Profile, Counter>>>();
+
+  add(set: string, element: SetElement): void {
     const owner = parseOwner(element.comment);
     const profile = SET_BY_NAME.get(set)?.profile;
-    if (owner === undefined || profile === undefined) continue;
-    parts.set(owner.id, { ...(parts.get(owner.id) ?? NOTHING), [profile]: toCounter(element.counter) });
+    if (owner === undefined || profile === undefined) return;
+    const parts = this.#parts.get(owner.id);
+    if (parts === undefined) this.#parts.set(owner.id, { [profile]: toCounter(element.counter) });
+    else parts[profile] = toCounter(element.counter);
   }
-  return new Map([...parts].map(([id, found]) => [id, countersFrom(found)]));
+
+  totals(): Map<FlowId, FlowCounters> {
+    const totals = new Map<FlowId, FlowCounters>();
+    for (const [id, parts] of this.#parts) totals.set(id, countersFrom({ ...NOTHING, ...parts }));
+    return totals;
+  }
+}
+
+export function countersOf(elements: readonly EchoedElement[]): Map<FlowId, FlowCounters> {
+  const parts = new CounterParts();
+  for (const { set, element } of elements) parts.add(set, element);
+  return parts.totals();
 }
 
 export interface AssembledFlows {

@@ -59,7 +59,7 @@ export class NftClassifier implements Classifier {
   }
 
   async counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>> {
-    return countersOf(of === undefined ? await this.#table.sessionElements() : await this.#table.elementsOf(of));
+    return of === undefined ? this.#table.counters() : countersOf(await this.#table.elementsOf(of));
   }
 
   remove(): Promise<void> {

@@ -81,9 +81,7 @@ export class PortUse {
     this.#changes++;
     this.#underWay++;
     this.#count(adds, 1);
-    return [...distinct(adds)]
-      .filter(([name]) => !this.#known.has(name))
-      .map(([, block]) => changeOf("ensure", block));
+    return [...distinct(adds)].filter(([name]) => !this.#known.has(name)).map(([, block]) => changeOf("ensure", block));
   }
 
   end(committed: boolean, adds: readonly FlowRule[], removes: readonly FlowRule[]): void {

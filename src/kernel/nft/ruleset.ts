@@ -99,8 +99,8 @@ const chain = (name: string, lines: readonly string[]): string =>
 
 const inBlocks = (set: string): string => `th dport and ${BLOCK_MASK} @${set}`;
 
-/** The lookup takes the packet to `action` with its word, or, where nothing is found or a limit exceeded, leaves all as it is. */
-function lookup(set: SessionSet, next = "action"): string {
+/** The lookup takes the packet on with its word, or, where nothing is found or a limit exceeded, leaves all as it is. */
+function lookup(set: SessionSet, next: string): string {
   const ip = set.family === 4 ? "ip" : "ip6";
   const source = set.anySourcePort ? `${ip} saddr` : `${ip} saddr . th sport`;
   return `meta priority set meta l4proto . ${source} . ${ip} daddr . th dport map @${set.name} goto ${next}`;
@@ -114,10 +114,11 @@ const mapsOf = (family: IpFamily, anySourcePort: boolean): readonly SessionSet[]
  * are passed over by the port alone.
  */
 function sessionChains(family: IpFamily): readonly string[] {
+  const found = (set: SessionSet): string => lookup(set, set.profile === "tight" ? "sized" : "action");
   const exact = mapsOf(family, false).map((set) =>
-    set.profile === "tight" ? `${inBlocks(PORT_SETS.tight)} ${lookup(set)}` : lookup(set),
+    set.profile === "tight" ? `${inBlocks(PORT_SETS.tight)} ${found(set)}` : found(set),
   );
-  const any = mapsOf(family, true).map((set) => lookup(set));
+  const any = mapsOf(family, true).map(found);
   return [
     chain(`any${family}`, [...any, "goto others"]),
     chain(`sessions${family}`, [
@@ -136,10 +137,7 @@ const actionMap = (entries: readonly string[]): string =>
   `meta priority and ${hex(WORD.actionMask)} vmap { ${entries.join(", ")} }`;
 
 function actionChain(): string {
-  const inProfile = CODE_POINTS.flatMap((code) => [
-    `${classId(WORD.inProfile | (code << 24))} : goto dscp_${code}`,
-    `${classId(WORD.inProfile | WORD.tight | (code << 24))} : goto sized`,
-  ]);
+  const inProfile = CODE_POINTS.map((code) => `${classId(WORD.inProfile | (code << 24))} : goto dscp_${code}`);
   return chain("action", [actionMap([...inProfile, ...excess])]);
 }
 
@@ -165,10 +163,15 @@ const signallingChain = (code: number, marking: Marking): string =>
         ],
   );
 
-/** Of packets that a limit by packets let through: none may be larger than the flow's. */
+/**
+ * Of packets that a limit by packets let through: none may be larger than the flow's. T is taken from the word of one that
+ * is not. The chains of the sizes come back instead of going on: Linux 6.1 walks every way through the chains whenever one
+ * is changed, and ways multiply.
+ */
 function sizeChains(): readonly string[] {
-  const sizes = SIZE_CLASSES.map((_, index) => `${classId(sizeWord(index + 1))} : goto size_${index + 1}`);
+  const sizes = SIZE_CLASSES.map((_, index) => `${classId(sizeWord(index + 1))} : jump size_${index + 1}`);
   const codes = CODE_POINTS.map((code) => `${classId(code << 24)} : goto dscp_${code}`);
+  const tight = hex(WORD.tight);
   return [
     chain("coded", [`meta priority and ${hex(WORD.codeMask)} vmap { ${codes.join(", ")} }`]),
     // Not back to `action`: chains must not form a ring.
@@ -178,9 +181,15 @@ function sizeChains(): readonly string[] {
       "drop",
     ]),
     ...SIZE_CLASSES.map((size, index) =>
-      chain(`size_${index + 1}`, [`meta length > ${size} goto oversize`, "goto coded"]),
+      chain(`size_${index + 1}`, [
+        `meta length <= ${size} meta priority set meta priority and ${hex(~WORD.tight)} return`,
+      ]),
     ),
-    chain("sized", [`meta priority and ${hex(WORD.sizeMask)} vmap { ${sizes.join(", ")} }`]),
+    chain("sized", [
+      `meta priority and ${hex(WORD.sizeMask)} vmap { ${sizes.join(", ")} }`,
+      `meta priority and ${tight} == ${classId(WORD.tight)} goto oversize`,
+      "goto coded",
+    ]),
   ];
 }
 

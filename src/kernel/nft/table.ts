@@ -2,14 +2,15 @@
 import { createHash } from "node:crypto";
 import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
+import type { FlowCounters } from "../../model/usage.js";
 import type { ElementStore } from "../element-store.js";
 import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import { hostU32Octets } from "../netlink/octets.js";
 import type { SetElement } from "../netlink/set-element.js";
 import { renderTransaction } from "../nft-shell/render.js";
-import type { DesiredState, FlowRule, PoolClass } from "../port.js";
+import type { DesiredState, FlowId, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
-import { type AssembledFlows, assembleFlows, createFlow, elementKeys } from "./flow-elements.js";
+import { type AssembledFlows, assembleFlows, CounterParts, createFlow, elementKeys } from "./flow-elements.js";
 import { layoutsOf } from "./layouts.js";
 import { type Listings, listingsAfter, listingsIn } from "./listings-after.js";
 import { renderArpTable } from "./neighbours.js";
@@ -148,6 +149,15 @@ export class Table {
       for (const element of await this.#elements.dump(name)) found.push({ set: name, element });
     }
     return found;
+  }
+
+  /** Of every flow. */
+  async counters(): Promise<ReadonlyMap<FlowId, FlowCounters>> {
+    const parts = new CounterParts();
+    for (const { name } of SESSION_SETS) {
+      await this.#elements.visit(name, (element) => parts.add(name, element));
+    }
+    return parts.totals();
   }
 
   /** The elements of these flows alone: what it costs does not depend on how many others there are. */

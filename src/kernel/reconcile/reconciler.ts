@@ -75,7 +75,7 @@ export class Reconciler implements KernelKeeper {
   #waiting: Waiting[] = [];
   /** What happened since the last pass, for its log line. */
   readonly #reasons = new Set<string>();
-  /** Events so far; and those before the last reading that was believed, and after which all was mended. */
+  /** Events so far; and those before the last reading that was believed, if the structure is known to be right since. */
   #told = 0;
   #known: number | undefined;
   #passes = 0;
@@ -316,7 +316,7 @@ export class Reconciler implements KernelKeeper {
     }
     const duration = (this.#now() - at) as Millis;
     const ok = result?.ok ?? false;
-    this.#known = ok && result?.left === false ? told : undefined;
+    this.#known = ok ? told : undefined;
     this.#passes += 1;
     this.#lastPass = { at, duration, ok, differences: result?.differences ?? 0 };
     this.#step({ kind: "ended", ok, duration });

@@ -80,8 +80,8 @@ inOwnNamespace(import.meta.url, () => {
         "class change dev wan0 classid 2:6e dsmark mask 0x0 value 0x1",
         "class change dev wan0 classid 2:1 dsmark mask 0x0 value 0x1",
         "class del dev wan0 classid 2:40",
-        "filter del dev wan0 parent 1: prio 1",
-        "filter add dev wan0 parent 1: protocol all prio 1 handle 17 tcindex classid 1:ffff",
+        "filter del dev wan0 parent 1: prio 5301",
+        "filter add dev wan0 parent 1: protocol all prio 5301 handle 17 tcindex classid 1:ffff",
         "qdisc del dev wan0 parent 2:1 handle 1:",
       ]) {
         await run("tc", ...command.split(" "));

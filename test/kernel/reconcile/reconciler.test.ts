@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { KernelError } from "../../../src/model/errors.js";
-import { kilobitsPerSecond, millis } from "../../../src/model/units.js";
+import { kilobitsPerSecond, millis, octets } from "../../../src/model/units.js";
 import { settle } from "../../support/fake-clock.js";
-import { flow, pool, tunnel } from "../fixtures.js";
+import { flow, pool } from "../fixtures.js";
 import { Bench, flowsOf, POOLS, packets, poolsOf, without } from "./bench.js";
 
 let bench: Bench;
@@ -147,9 +147,7 @@ describe("decisions", () => {
 
   describe("where the watch tells every change", () => {
     const complete = (): Promise<number> =>
-      bench.keeper
-        .replace({ flows: flowsOf(flow(1), flow(2)), pools: POOLS })
-        .then(() => bench.keeper.status().passes);
+      bench.keeper.replace({ flows: flowsOf(flow(1), flow(2)), pools: POOLS }).then(() => bench.keeper.status().passes);
 
     beforeEach(async () => {
       bench.kernel.watchAll();
@@ -185,8 +183,10 @@ describe("decisions", () => {
     });
 
     it("look at it where tunnels are, for their routes are not watched", async () => {
-      const tunnels = new Map([[1, tunnel(1)]]);
-      await bench.keeper.replace({ flows: flowsOf(flow(1)), pools: POOLS, tunnels });
+      const [local, remote] = ["203.0.113.1", "203.0.113.2"];
+      const ports = { sourcePort: 4790, destinationPort: 4789 };
+      const tunnel = { id: 1, name: "core", kind: "vxlan", local, remote, ...ports, mtu: octets(1450) } as const;
+      await bench.keeper.replace({ flows: flowsOf(flow(1)), pools: POOLS, tunnels: new Map([[1, tunnel]]) });
       expect(bench.keeper.status().passes).toBe(1);
     });
   });

@@ -117,7 +117,7 @@ function report(figure: string, goal: number, { off, on }: Rates): void {
   const ratio = median(sorted(off.map((rate, round) => (on[round] ?? Number.NaN) / rate)));
   const added = median(sorted(off.map((rate, round) => 1e9 / (on[round] ?? Number.NaN) - 1e9 / rate)));
   printFigure({
-    bench: "forwarding",
+    bench: "kernel",
     figure: `${figure}; ${Math.round(added)} ns a packet more`,
     value: Math.round(median(sorted(on))),
     unit: "packets per second of processor time",
