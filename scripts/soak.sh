@@ -12,7 +12,7 @@ fuzz() {
 }
 
 kill_router() {
-  SLUICE_KILLS=${SLUICE_KILLS:-200} npx --no-install vitest run --project kernel --testTimeout=3600000 test/kernel/real/kill.test.ts
+  SLUICE_KILLS=${SLUICE_KILLS:-200} npx --no-install vitest run --project kernel test/kernel/real/kill.test.ts
 }
 
 lab() {

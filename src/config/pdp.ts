@@ -43,7 +43,7 @@ const accessKeys = () =>
 const poolKeys = () =>
   z.strictObject({
     name: identifier().describe("Name of the pool."),
-    id: count(1, 0x7fff).describe("Number of the pool: becomes part of the packet mark and of the HTB class."),
+    id: count(1, 0x7fff).describe("Number of the pool: becomes the number of its HTB class; at most 494 with DSMARK."),
     rate: rate().describe("What all sessions of the pool may use together, each direction, counted at layer 2."),
   });
 

@@ -4,7 +4,7 @@ import type { Octets } from "../model/units.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "./port.js";
 
 /** Raised whenever the same state makes other rules: what an older Sluice left is then brought up to date in place. */
-const REVISION = 4;
+const REVISION = 5;
 
 const matchText = (match: SignallingMatch): string =>
   `${match.protocol} ${match.port} ${[...match.servers].sort().join(",")}`;
@@ -21,14 +21,20 @@ export function accountingText(
 export const interfaceText = (link: ManagedInterface): string =>
   `${link.name} ${link.rate} ${link.overhead} ${link.signallingRate}${accountingText(link, " ")}`;
 
-/** 16 hexadecimal digits; equal for states whose interfaces and signalling are equal, in any order. */
-export function structureId(desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">): string {
+/**
+ * 16 hexadecimal digits; equal for states whose interfaces, signalling and numbers of tunnels are equal, in any order: what
+ * else a tunnel is does not show in the rules.
+ */
+export function structureId(
+  desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp" | "tunnels">,
+): string {
   const text = [
     `${REVISION}`,
     ...desired.interfaces.map(interfaceText).sort(),
     "",
     ...desired.signalling.map(matchText).sort(),
     `${desired.signallingDscp}`,
+    [...desired.tunnels.keys()].sort((left, right) => left - right).join(","),
   ].join("\n");
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

@@ -6,7 +6,7 @@ import { familyOf, parseAddress } from "../model/ip.js";
 import { toBytesPerSecond } from "../model/units.js";
 import type { ChangeSteps } from "./plan.js";
 import { MAX_POOL } from "./pool-limit.js";
-import type { DesiredState, FlowRule, ManagedInterface, PoolClass } from "./port.js";
+import type { DesiredState, FlowId, FlowRule, ManagedInterface, PoolClass, TunnelId } from "./port.js";
 
 const U32 = 0xffffffff;
 /** nftables computes the bucket as 10^9 × (rate + burst) in 64 bits. */
@@ -72,6 +72,20 @@ function checkSignalling(desired: DesiredState): void {
   }
 }
 
+function tunnelUnknown(flow: FlowId, tunnel: TunnelId): KernelError {
+  const why = `its tunnel ${tunnel} is not among the desired tunnels`;
+  return refuse("KERNEL_TUNNEL_UNKNOWN", `flow ${flow}`, why);
+}
+
+/** A tunnel may go only when no flow is wanted in it any more. */
+function checkTunnelRemovals(desired: DesiredState, { tunnelRemoves }: ChangeSteps): void {
+  const gone = new Set(tunnelRemoves.map(({ id }) => id).filter((id) => !desired.tunnels.has(id)));
+  if (gone.size === 0) return;
+  for (const { id, tunnel } of desired.flows.values()) {
+    if (tunnel !== undefined && gone.has(tunnel)) throw tunnelUnknown(id, tunnel);
+  }
+}
+
 /** @throws KernelError whose message names the object and says why it cannot be. */
 export function checkSteps(desired: DesiredState, steps: ChangeSteps): void {
   if (steps.structure) {
@@ -82,12 +96,10 @@ export function checkSteps(desired: DesiredState, steps: ChangeSteps): void {
       throw refuse("KERNEL_INTERFACE_INVALID", "interfaces", "one is listed twice");
   }
   steps.poolSets.forEach(checkPool);
+  checkTunnelRemovals(desired, steps);
   for (const { rule } of steps.adds) {
     checkFlow(rule);
-    if (rule.tunnel !== undefined && !desired.tunnels.has(rule.tunnel)) {
-      const why = `its tunnel ${rule.tunnel} is not among the desired tunnels`;
-      throw refuse("KERNEL_TUNNEL_UNKNOWN", `flow ${rule.id}`, why);
-    }
+    if (rule.tunnel !== undefined && !desired.tunnels.has(rule.tunnel)) throw tunnelUnknown(rule.id, rule.tunnel);
     if (!desired.pools.has(rule.pool))
       throw refuse("KERNEL_POOL_UNKNOWN", `flow ${rule.id}`, `its pool ${rule.pool} is not among the desired pools`);
   }

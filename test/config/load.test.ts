@@ -203,7 +203,7 @@ const BAD: readonly (readonly [string, string, readonly unknown[]])[] = [
     "text for a number",
     PDP.replace("id: 1", "id: one"),
     [
-      "7:{one}: pools[0].id must be a whole number, 1 to 32767; meaning: Number of the pool: becomes part of the packet mark and of the HTB class.",
+      "7:{one}: pools[0].id must be a whole number, 1 to 32767; meaning: Number of the pool: becomes the number of its HTB class; at most 494 with DSMARK.",
     ],
   ],
   [

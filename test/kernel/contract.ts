@@ -1,8 +1,16 @@
 /** What every implementation of the kernel port does. */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { samePool, sameRule } from "../../src/kernel/plan.js";
-import type { DesiredState, FlowRule, KernelPort, ManagedInterface, PoolClass, Tunnel } from "../../src/kernel/port.js";
+import { samePool, sameRule, sameTunnel } from "../../src/kernel/plan.js";
+import type {
+  DesiredState,
+  FlowRule,
+  KernelPort,
+  ManagedInterface,
+  PoolClass,
+  Tunnel,
+  TunnelId,
+} from "../../src/kernel/port.js";
 import { kilobitsPerSecond, octets } from "../../src/model/units.js";
 import { ZERO_FLOW_COUNTERS } from "../../src/model/usage.js";
 import { desired as desiredState, flow, flow6, pool, remark } from "./fixtures.js";
@@ -37,7 +45,24 @@ async function expectHeld(kernel: KernelPort, wanted: DesiredState): Promise<voi
   for (const rule of wanted.flows.values()) expect(sameRule(observed.flows.get(rule.id)!.rule, rule)).toBe(true);
   expect([...observed.pools.keys()].sort()).toEqual([...wanted.pools.keys()].sort());
   for (const entry of wanted.pools.values()) expect(samePool(observed.pools.get(entry.id)!, entry)).toBe(true);
+  expect([...observed.tunnels.keys()].sort()).toEqual([...wanted.tunnels.keys()].sort());
+  for (const entry of wanted.tunnels.values()) expect(sameTunnel(observed.tunnels.get(entry.id)!, entry)).toBe(true);
 }
+
+const tunnel = (id: TunnelId, changes: Partial<Tunnel> = {}): Tunnel => ({
+  id,
+  name: `core ${id}`,
+  kind: "vxlan",
+  local: "203.0.113.1",
+  remote: "203.0.113.2",
+  sourcePort: 50_000 + 2 * id,
+  destinationPort: 4789,
+  mtu: octets(1450),
+  ...changes,
+});
+
+const tunnelMap = (...tunnels: readonly Tunnel[]): DesiredState["tunnels"] =>
+  new Map(tunnels.map((entry) => [entry.id, entry]));
 
 const anySource = (rule: FlowRule): FlowRule => ({
   ...rule,
@@ -55,14 +80,16 @@ const arbitraryFlow: fc.Arbitrary<FlowRule> = fc
     code: fc.integer({ min: 0, max: 63 }),
     out: fc.option(fc.integer({ min: 0, max: 63 }), { nil: undefined }),
     pool: fc.integer({ min: 1, max: 3 }),
+    tunnel: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
   })
-  .map(({ id, six, any, tcp, rate, burst, code, out, pool: poolId }) => {
+  .map(({ id, six, any, tcp, rate, burst, code, out, pool: poolId, tunnel: tunnelId }) => {
     const rule = (six ? flow6 : flow)(id, {
       rate: kilobitsPerSecond(rate),
       burst: octets(burst),
       dscp: code as FlowRule["dscp"],
       pool: poolId,
       ...(out === undefined ? {} : { outOfProfile: remark(out) }),
+      ...(tunnelId === undefined ? {} : { tunnel: tunnelId }),
     });
     const typed: FlowRule = tcp ? { ...rule, key: { ...rule.key, protocol: "tcp" } } : rule;
     return any ? anySource(typed) : typed;
@@ -269,17 +296,89 @@ export function describeKernelContract(
     });
 
     it.skipIf(capabilities.tunnels)("refuses tunnels", async () => {
-      const tunnel: Tunnel = {
-        id: 1,
-        name: "core",
-        kind: "vxlan",
-        local: "203.0.113.1",
-        remote: "203.0.113.2",
-        sourcePort: 4790,
-        destinationPort: 4789,
-        mtu: octets(1450),
-      };
-      await expectRefusal(flow(4, { tunnel: 1 }), new Map([[1, tunnel]]));
+      await expectRefusal(flow(4, { tunnel: 1 }), tunnelMap(tunnel(1)));
+    });
+
+    describe.skipIf(!capabilities.tunnels)("with tunnels", () => {
+      const tunnels = tunnelMap(tunnel(1), tunnel(255));
+      const flows = [
+        flow(1, { tunnel: 1 }),
+        flow6(2, { tunnel: 255, outOfProfile: remark(36) }),
+        anySource(flow(3, { tunnel: 1 })),
+        anySource(flow6(4, { tunnel: 1 })),
+        // Policed by packets.
+        flow(5, { tunnel: 255, packetSize: octets(200), burst: octets(600) }),
+        flow(6),
+      ];
+
+      it("steers every kind of flow, reads it back after a restart, and counts it", async () => {
+        const state = wanted(flows, { tunnels });
+        await reconcile(kernel, state);
+        await expectHeld(kernel, state);
+        const second = await subject.reopen();
+        await expectHeld(second, state);
+        expect((await second.read()).flows.get(2)?.rule.tunnel).toBe(255);
+        expect((await second.read()).flows.get(6)?.rule).not.toHaveProperty("tunnel");
+        const zero = new Map(flows.map(({ id }) => [id, ZERO_FLOW_COUNTERS]));
+        expect(await second.counters()).toEqual(zero);
+        expect(await second.counters(flows)).toEqual(zero);
+        const { removed } = await second.apply(wanted([], { tunnels }), [
+          ...flows.map((rule) => ({ kind: "flow.remove", rule }) as const),
+        ]);
+        expect(removed).toEqual(zero);
+        await second.close();
+        await expectHeld(kernel, wanted([], { tunnels }));
+      });
+
+      it("moves a flow into a tunnel, from one to another, and out again", async () => {
+        for (const id of [undefined, 1, 255, undefined]) {
+          const state = wanted([flow(1, id === undefined ? {} : { tunnel: id })], { tunnels });
+          await reconcile(kernel, state);
+          await expectHeld(kernel, state);
+        }
+      });
+
+      it("makes the structure again when a tunnel comes or goes, not when it changes", async () => {
+        const kinds = async (state: DesiredState): Promise<readonly string[]> => {
+          const changes = kernel.plan(state, await kernel.read());
+          await kernel.apply(state, changes);
+          await expectHeld(kernel, state);
+          return changes.map(({ kind }) => kind);
+        };
+        await reconcile(kernel, wanted([flow(1)]));
+        expect(await kinds(wanted([flow(1)], { tunnels: tunnelMap(tunnel(1)) }))).toEqual(["structure", "tunnel.set"]);
+        const steered = [flow(1, { tunnel: 1 })];
+        expect(await kinds(wanted(steered, { tunnels: tunnelMap(tunnel(1)) }))).toEqual(["flow.remove", "flow.add"]);
+        const moved = tunnelMap(tunnel(1, { remote: "203.0.113.3" }));
+        expect(await kinds(wanted(steered, { tunnels: moved }))).toEqual(["tunnel.set"]);
+        expect(await kinds(wanted([flow(1)]))).toEqual(["structure", "flow.remove", "flow.add", "tunnel.remove"]);
+      });
+
+      it("lets no tunnel go that a flow is wanted in, and takes no flow for one that is not there", async () => {
+        const state = wanted([flow(1, { tunnel: 1 })], { tunnels: tunnelMap(tunnel(1)) });
+        await reconcile(kernel, state);
+        const unknown = {
+          code: "KERNEL_TUNNEL_UNKNOWN",
+          message: expect.stringContaining("flow 1"),
+          detail: { errno: "EINVAL" },
+        };
+        const without = wanted([flow(1, { tunnel: 1 })]);
+        await expect(kernel.apply(without, kernel.plan(without, await kernel.read()))).rejects.toMatchObject(unknown);
+        const other = wanted([flow(1, { tunnel: 2 })], { tunnels: tunnelMap(tunnel(1)) });
+        await expect(kernel.apply(other, kernel.plan(other, await kernel.read()))).rejects.toMatchObject(unknown);
+        await expectHeld(kernel, state);
+      });
+
+      it("refuses a taken key in a tunnel, and nothing of that call stays", async () => {
+        const state = wanted([flow(1, { tunnel: 1 })], { tunnels });
+        await reconcile(kernel, state);
+        const attempt = kernel.apply(state, [
+          { kind: "flow.add", rule: flow(3, { tunnel: 1 }) },
+          { kind: "flow.add", rule: flow(4, { tunnel: 255, key: flow(1).key }) },
+        ]);
+        await expect(attempt).rejects.toMatchObject({ code: "KERNEL_REFUSED", detail: { errno: "EEXIST" } });
+        await expectHeld(kernel, state);
+      });
     });
 
     it("resizes, adds and removes pools", async () => {
@@ -323,17 +422,21 @@ export function describeKernelContract(
     });
 
     it("reaches any state from any other", { timeout: 30_000 }, async () => {
-      const states = fc.array(fc.record({ flows: fc.array(arbitraryFlow, { maxLength: 12 }), pools: arbitraryPools }), {
-        minLength: 2,
-        maxLength: 4,
-      });
+      const numbers: fc.Arbitrary<readonly TunnelId[]> = capabilities.tunnels ? fc.subarray([1, 2]) : fc.constant([]);
+      const states = fc.array(
+        fc.record({ flows: fc.array(arbitraryFlow, { maxLength: 12 }), pools: arbitraryPools, tunnels: numbers }),
+        { minLength: 2, maxLength: 4 },
+      );
+      const plain = ({ tunnel: _, ...rule }: FlowRule): FlowRule => rule;
       await fc.assert(
         fc.asyncProperty(states, async (steps) => {
           for (const step of steps) {
             // Two flows with one key cannot both be wanted: ids make the keys differ but for the family.
+            const flows = step.flows.filter((rule, at) => step.flows.findIndex((other) => other.id === rule.id) === at);
+            const tunnels = tunnelMap(...step.tunnels.map((id) => tunnel(id)));
             const state = wanted(
-              step.flows.filter((rule, at) => step.flows.findIndex((other) => other.id === rule.id) === at),
-              { pools: step.pools },
+              flows.map((rule) => (rule.tunnel !== undefined && tunnels.has(rule.tunnel) ? rule : plain(rule))),
+              { pools: step.pools, tunnels },
             );
             await reconcile(kernel, state);
             await expectHeld(kernel, state);

@@ -1,21 +1,36 @@
 /**
  * A flow as elements of the table: one polices and counts what is in profile, one counts what is not; a flow that is
- * policed by packets has a third, which counts what the first let through and is too large. Pure.
+ * policed by packets has a third, which counts what the first let through and is too large; a flow in a tunnel has one
+ * more, which names the tunnel. Pure.
  */
 import { describeFlow } from "../../model/flow.js";
 import { bytesPerSecond, type Octets, octets, toBitsPerSecond } from "../../model/units.js";
 import { type Counter, type FlowCounters, ZERO_COUNTER } from "../../model/usage.js";
+import { isTunnelId } from "../link/tunnel.js";
 import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import { hostU32, hostU32Octets } from "../netlink/octets.js";
 import type { ElementCounter, SetElement } from "../netlink/set-element.js";
-import type { FlowId, FlowRule, ObservedFlow } from "../port.js";
+import type { FlowId, FlowRule, ObservedFlow, TunnelId } from "../port.js";
 import { ownerComment, ownerOf, parseOwner } from "./owner.js";
 import { isTight, policerOf } from "./policer.js";
 import { decodeWord, inProfileWord, outOfProfileWord } from "./priority-word.js";
-import { decodeKey, encodeKey, type Profile, SESSION_SETS, type SessionSet, setNameOf } from "./sets.js";
+import {
+  type CountedProfile,
+  decodeKey,
+  encodeKey,
+  type Profile,
+  SESSION_SETS,
+  type SessionSet,
+  setNameOf,
+} from "./sets.js";
 
-/** The sets that a flow has an element in, the policing one first. */
-const profilesOf = (rule: FlowRule): readonly Profile[] => (isTight(rule) ? ["tight", "out", "over"] : ["in", "out"]);
+/** The sets that count a flow, the policing one first. */
+const countedProfiles = (rule: FlowRule): readonly CountedProfile[] =>
+  isTight(rule) ? ["tight", "out", "over"] : ["in", "out"];
+
+/** All sets that a flow has an element in. */
+const profilesOf = (rule: FlowRule): readonly Profile[] =>
+  rule.tunnel === undefined ? countedProfiles(rule) : [...countedProfiles(rule), "steer"];
 
 /** The changes that install a flow; counters start at `counters`, zero by default. */
 export function createFlow(rule: FlowRule, counters?: FlowCounters): readonly ElementChange[] {
@@ -33,6 +48,7 @@ export function createFlow(rule: FlowRule, counters?: FlowCounters): readonly El
     tight: policing,
     out: { ...excess, counter: counters?.outOfProfile ?? ZERO_COUNTER },
     over: { ...excess, counter: ZERO_COUNTER },
+    steer: { ...common, data: hostU32Octets(rule.tunnel ?? 0) },
   };
   const object = objectOf(rule);
   return profilesOf(rule).map((profile) => ({
@@ -48,11 +64,22 @@ export function deleteFlow(rule: FlowRule): readonly ElementChange[] {
   return elementKeys(rule).map(({ set, key }) => ({ action: "delete", set, element: { key }, object }));
 }
 
-/** Where the parts of a flow are found. */
-export function elementKeys(rule: FlowRule): readonly { readonly set: string; readonly key: Buffer }[] {
-  const key = encodeKey(rule.key);
-  return profilesOf(rule).map((profile) => ({ set: setNameOf(rule.key, profile), key }));
+/** An element's place. */
+export interface ElementKey {
+  readonly set: string;
+  readonly key: Buffer;
 }
+
+function keysIn(rule: FlowRule, profiles: readonly Profile[]): readonly ElementKey[] {
+  const key = encodeKey(rule.key);
+  return profiles.map((profile) => ({ set: setNameOf(rule.key, profile), key }));
+}
+
+/** Where the parts of a flow are found. */
+export const elementKeys = (rule: FlowRule): readonly ElementKey[] => keysIn(rule, profilesOf(rule));
+
+/** Where its counters are found. */
+export const counterKeys = (rule: FlowRule): readonly ElementKey[] => keysIn(rule, countedProfiles(rule));
 
 const objectOf = (rule: FlowRule): string => `flow ${rule.id} (${describeFlow(rule.key)})`;
 
@@ -73,12 +100,12 @@ const minus = (left: Counter, right: Counter): Counter => ({
 });
 
 /** What is too large was counted as in profile first. */
-const countersFrom = ({ in: inside, tight, out, over }: Readonly<Record<Profile, Counter>>): FlowCounters => ({
+const countersFrom = ({ in: inside, tight, out, over }: Readonly<Record<CountedProfile, Counter>>): FlowCounters => ({
   inProfile: minus(plus(inside, tight), over),
   outOfProfile: plus(out, over),
 });
 
-const NOTHING: Readonly<Record<Profile, Counter>> = {
+const NOTHING: Readonly<Record<CountedProfile, Counter>> = {
   in: ZERO_COUNTER,
   tight: ZERO_COUNTER,
   out: ZERO_COUNTER,
@@ -87,12 +114,12 @@ const NOTHING: Readonly<Record<Profile, Counter>> = {
 
 /** Counters by flow id, from elements as they come; of an element that comes again, the last. */
 export class CounterParts {
-  readonly #parts = new Map<FlowId, Partial<Record<Profile, Counter>>>();
+  readonly #parts = new Map<FlowId, Partial<Record<CountedProfile, Counter>>>();
 
   add(set: string, element: SetElement): void {
     const owner = parseOwner(element.comment);
     const profile = SET_BY_NAME.get(set)?.profile;
-    if (owner === undefined || profile === undefined) return;
+    if (owner === undefined || profile === undefined || profile === "steer") return;
     const parts = this.#parts.get(owner.id);
     if (parts === undefined) this.#parts.set(owner.id, { [profile]: toCounter(element.counter) });
     else parts[profile] = toCounter(element.counter);
@@ -147,7 +174,7 @@ const strayOf = (found: EchoedElement): ElementChange => ({
 
 /** Undefined for what is not one whole flow, exactly as we make it. */
 function flowOf(group: Readonly<Partial<Record<Profile, EchoedElement>>>): ObservedFlow | undefined {
-  const { in: inside, tight, out, over } = group;
+  const { in: inside, tight, out, over, steer } = group;
   const policing = inside ?? tight;
   const set = policing === undefined ? undefined : SET_BY_NAME.get(policing.set);
   if (policing === undefined || set === undefined || out === undefined) return undefined;
@@ -155,9 +182,18 @@ function flowOf(group: Readonly<Partial<Record<Profile, EchoedElement>>>): Obser
   const excess = [out, ...(over === undefined ? [] : [over])].map(({ element }) => element);
   const rule = ruleOf(set, policing.element, excess);
   if (rule === undefined || isTight(rule) !== (tight !== undefined)) return undefined;
+  const tunnel = steer === undefined ? undefined : tunnelOf(steer.element, policing.element);
+  if (steer !== undefined && tunnel === undefined) return undefined;
   const counterOf = (part: EchoedElement | undefined): Counter => toCounter(part?.element.counter);
   const parts = { in: counterOf(inside), tight: counterOf(tight), out: counterOf(out), over: counterOf(over) };
-  return { rule, counters: countersFrom(parts) };
+  return { rule: tunnel === undefined ? rule : { ...rule, tunnel }, counters: countersFrom(parts) };
+}
+
+/** Undefined where the element does not belong to the policing one, or names no tunnel. */
+function tunnelOf({ comment, data }: SetElement, policing: SetElement): TunnelId | undefined {
+  if (comment !== policing.comment || data?.length !== 4) return undefined;
+  const id = hostU32(data, 0);
+  return isTunnelId(id) ? id : undefined;
 }
 
 function ruleOf(set: SessionSet, policing: SetElement, excess: readonly SetElement[]): FlowRule | undefined {

@@ -9,7 +9,7 @@ import { countersOf, createFlow, deleteFlow } from "./flow-elements.js";
 import { ensurePorts, type PortUse } from "./port-use.js";
 
 /** Elements of one flow and blocks of its port, at most. */
-const MOST_CHANGES = 6;
+const MOST_CHANGES = 8;
 
 interface Part {
   readonly removes: readonly FlowRule[];

@@ -29,6 +29,7 @@ function blocksOf(rule: FlowRule): readonly Block[] {
   const sets: string[] = [PORT_SETS.all];
   if (isTight(rule)) sets.push(PORT_SETS.tight);
   if (rule.key.source.port === undefined) sets.push(PORT_SETS.any);
+  if (rule.tunnel !== undefined) sets.push(PORT_SETS.steer);
   return sets.map((set) => ({ set, port }));
 }
 

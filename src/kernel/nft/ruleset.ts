@@ -2,14 +2,15 @@
 import { familyOf, type IpFamily } from "../../model/ip.js";
 import type { StructureState } from "../classifier.js";
 import { slotByClass, slotOfClass } from "../dsmark/rules.js";
-import type { DesiredState, LinkLayer, ManagedInterface, SignallingMatch } from "../port.js";
+import type { DesiredState, LinkLayer, ManagedInterface, SignallingMatch, TunnelId } from "../port.js";
 import { accountingText, structureId } from "../structure-id.js";
 import { CLASS } from "../tc/tree.js";
 import { NEIGHBOUR_DISCOVERY, neighbourRules } from "./neighbours.js";
-import { BLOCK_MASK } from "./port-use.js";
 import { sizeWord, WORD } from "./priority-word.js";
-import { POOL_SET, PORT_SETS, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
+import { chain, classId, hex, inBlocks, lookup } from "./rule-text.js";
+import { COUNTED_SETS, POOL_SET, PORT_SETS, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
 import { SIZE_CLASSES } from "./size-class.js";
+import { STEERING_HOOK, steeringChainNames, steeringChains } from "./steering.js";
 
 /** Raised whenever maps change their shape: such a table is made anew, sessions and all. */
 const LAYOUT = 2;
@@ -68,11 +69,7 @@ export function parseState(comments: readonly string[], marking: Marking = "nfta
   return { structureId: structureIn(after(STRUCTURE_PREFIX), marking), listing: after(LISTING_PREFIX), interfaces };
 }
 
-const hex = (value: number): string => `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
 const CODE_POINTS = Array.from({ length: 64 }, (_, code) => code);
-
-/** A value of the priority, as nft writes class ids. */
-const classId = (word: number): string => `${((word >>> 16) & 0xffff).toString(16)}:${(word & 0xffff).toString(16)}`;
 
 /** The first element's kind of limit is every element's. */
 const STATEMENTS: Readonly<Record<SessionSet["profile"], string>> = {
@@ -80,6 +77,7 @@ const STATEMENTS: Readonly<Record<SessionSet["profile"], string>> = {
   tight: "limit rate 50/second burst 5 packets counter",
   out: "counter",
   over: "counter",
+  steer: "",
 };
 
 function mapText(set: SessionSet, size: number): string {
@@ -89,25 +87,13 @@ function mapText(set: SessionSet, size: number): string {
     `\tmap ${set.name} {`,
     `\t\ttype inet_proto . ${source} . ${address} . inet_service : classid`,
     `\t\tsize ${size}`,
-    `\t\t${STATEMENTS[set.profile]}`,
+    ...(STATEMENTS[set.profile] === "" ? [] : [`\t\t${STATEMENTS[set.profile]}`]),
     "\t}",
   ].join("\n");
 }
 
-const chain = (name: string, lines: readonly string[]): string =>
-  [`\tchain ${name} {`, ...lines.map((line) => `\t\t${line}`), "\t}"].join("\n");
-
-const inBlocks = (set: string): string => `th dport and ${BLOCK_MASK} @${set}`;
-
-/** The lookup takes the packet on with its word, or, where nothing is found or a limit exceeded, leaves all as it is. */
-function lookup(set: SessionSet, next: string): string {
-  const ip = set.family === 4 ? "ip" : "ip6";
-  const source = set.anySourcePort ? `${ip} saddr` : `${ip} saddr . th sport`;
-  return `meta priority set meta l4proto . ${source} . ${ip} daddr . th dport map @${set.name} goto ${next}`;
-}
-
 const mapsOf = (family: IpFamily, anySourcePort: boolean): readonly SessionSet[] =>
-  SESSION_SETS.filter((set) => set.family === family && set.anySourcePort === anySourcePort && set.profile !== "over");
+  COUNTED_SETS.filter((set) => set.family === family && set.anySourcePort === anySourcePort && set.profile !== "over");
 
 /**
  * A limit that is exceeded abandons its rule, so the packet meets the out-of-profile map next. Maps that few flows are in
@@ -240,7 +226,7 @@ function hookChains(desired: DesiredState, marking: Marking): readonly string[] 
   ];
 }
 
-export const CHAINS: readonly string[] = [
+const CHAINS: readonly string[] = [
   ...CODE_POINTS.map((code) => `dscp_${code}`),
   "coded",
   "excess",
@@ -260,6 +246,11 @@ export const CHAINS: readonly string[] = [
   "forward",
   "output",
 ];
+
+const tunnelsOf = (desired: DesiredState): readonly TunnelId[] =>
+  [...desired.tunnels.keys()].sort((left, right) => left - right);
+
+const chainsOf = (desired: DesiredState): readonly string[] => [...CHAINS, ...steeringChainNames(tunnelsOf(desired))];
 
 const MAPS: readonly string[] = [...SESSION_SETS.map((set) => set.name), POOL_SET];
 const PLAIN_SETS: readonly string[] = [STATE_SET, ...Object.values(PORT_SETS)];
@@ -295,14 +286,17 @@ function stateElements({ table, marking = "nftables" }: RulesetOptions, desired:
   return [`flush set inet ${table} ${STATE_SET}`, `add element inet ${table} ${STATE_SET} { ${entries.join(", ")} }`];
 }
 
-/** What a listing names that is not ours by name: somebody put it into our table. */
-function foreignObjects(listing: string): { chains: readonly string[]; sets: readonly (readonly [string, string])[] } {
+/** What a listing names that is none of these chains and sets: somebody put it into our table, or a tunnel has gone. */
+function foreignObjects(
+  listing: string,
+  own: readonly string[],
+): { chains: readonly string[]; sets: readonly (readonly [string, string])[] } {
   const chains = [...listing.matchAll(/^\tchain (\S+) \{/gm)].map((match) => match[1] ?? "");
   const sets = [...listing.matchAll(/^\t(map|set) (\S+) \{/gm)].map(
     (match) => [match[1] ?? "", match[2] ?? ""] as const,
   );
   return {
-    chains: chains.filter((name) => !CHAINS.includes(name)),
+    chains: chains.filter((name) => !own.includes(name)),
     sets: sets.filter(([, name]) => !MAPS.includes(name) && !PLAIN_SETS.includes(name)),
   };
 }
@@ -313,11 +307,12 @@ function foreignObjects(listing: string): { chains: readonly string[]; sets: rea
  */
 export function renderUpdate(options: RulesetOptions, desired: DesiredState, listing: string): string {
   const { table } = options;
-  const foreign = foreignObjects(listing);
+  const chains = chainsOf(desired);
+  const foreign = foreignObjects(listing, chains);
   return [
     declarations(options),
-    ...CHAINS.map((name) => `add chain inet ${table} ${name}${HOOKS.get(name) ?? ""}`),
-    ...[...CHAINS, ...foreign.chains].map((name) => `flush chain inet ${table} ${name}`),
+    ...chains.map((name) => `add chain inet ${table} ${name}${HOOKS.get(name) ?? ""}`),
+    ...[...chains, ...foreign.chains].map((name) => `flush chain inet ${table} ${name}`),
     ...foreign.chains.map((name) => `delete chain inet ${table} ${name}`),
     ...foreign.sets.map(([kind, name]) => `delete ${kind} inet ${table} ${name}`),
     rules(options, desired),
@@ -326,9 +321,12 @@ export function renderUpdate(options: RulesetOptions, desired: DesiredState, lis
   ].join("\n");
 }
 
-const HOOKS = new Map(
-  ["forward", "output"].map((hook) => [hook, ` { type filter hook ${hook} priority mangle; policy accept; }`]),
-);
+const HOOKS = new Map([
+  ...["forward", "output"].map(
+    (hook) => [hook, ` { type filter hook ${hook} priority mangle; policy accept; }`] as const,
+  ),
+  ["prerouting", ` { ${STEERING_HOOK} }`],
+]);
 
 function rules({ table, marking = "nftables" }: RulesetOptions, desired: DesiredState): string {
   return [
@@ -337,6 +335,7 @@ function rules({ table, marking = "nftables" }: RulesetOptions, desired: Desired
     ...sizeChains(),
     actionChain(),
     ...hookChains(desired, marking),
+    ...steeringChains(tunnelsOf(desired)),
     "}",
   ].join("\n");
 }

@@ -6,9 +6,14 @@ import { addressFromBytes, addressToBytes, type IpAddress, type IpFamily } from 
  * `in`: policed by octets. `tight`: policed by packets, for a bucket of less than a second of the rate. `out`: what is out
  * of profile. `over`: packets of tight flows that are larger than they may be.
  */
-export type Profile = "in" | "tight" | "out" | "over";
+export type CountedProfile = "in" | "tight" | "out" | "over";
+/** `steer`: which tunnel carries the flow. */
+export type Profile = CountedProfile | "steer";
 
-/** Elements hold a counter; those of `in` and `tight` a limit before it. `any`: the source port is not in the key. */
+/**
+ * Elements hold a counter, but for those of `steer`; those of `in` and `tight` a limit before it. `any`: the source port
+ * is not in the key.
+ */
 export interface SessionSet {
   readonly name: string;
   readonly family: IpFamily;
@@ -23,15 +28,17 @@ const set = (profile: Profile, family: IpFamily, anySourcePort: boolean): Sessio
   profile,
 });
 
-const PROFILES: readonly Profile[] = ["tight", "in", "out", "over"];
+const PROFILES: readonly Profile[] = ["tight", "in", "out", "over", "steer"];
 
-/** In the order in which a packet of a family meets them; those of `over` only from `tight`. */
+/** In the order in which a packet of a family meets them; those of `over` only from `tight`, those of `steer` before all. */
 export const SESSION_SETS: readonly SessionSet[] = ([4, 6] as const).flatMap((family) =>
   [false, true].flatMap((anySourcePort) => PROFILES.map((profile) => set(profile, family, anySourcePort))),
 );
 
-/** Blocks of destination ports with any session; with tight ones; with ones whose source port is not in the key. */
-export const PORT_SETS = { all: "ports", tight: "ports_tight", any: "ports_any" } as const;
+export const COUNTED_SETS: readonly SessionSet[] = SESSION_SETS.filter(({ profile }) => profile !== "steer");
+
+/** Blocks of destination ports with any session; with tight ones; with ones whose source port is not in the key; with ones in tunnels. */
+export const PORT_SETS = { all: "ports", tight: "ports_tight", any: "ports_any", steer: "ports_steer" } as const;
 
 /** Pool -> HTB class: what there is. Rules do not look it up, for the words of flows hold the class. */
 export const POOL_SET = "pools";

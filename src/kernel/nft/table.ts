@@ -10,7 +10,14 @@ import type { SetElement } from "../netlink/set-element.js";
 import { renderTransaction } from "../nft-shell/render.js";
 import type { DesiredState, FlowId, FlowRule, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
-import { type AssembledFlows, assembleFlows, CounterParts, createFlow, elementKeys } from "./flow-elements.js";
+import {
+  type AssembledFlows,
+  assembleFlows,
+  CounterParts,
+  counterKeys,
+  createFlow,
+  type ElementKey,
+} from "./flow-elements.js";
 import { layoutsOf } from "./layouts.js";
 import { type Listings, listingsAfter, listingsIn } from "./listings-after.js";
 import { renderArpTable } from "./neighbours.js";
@@ -27,7 +34,7 @@ import {
   type TableState,
   tableComment,
 } from "./ruleset.js";
-import { POOL_SET, PORT_SETS, SESSION_SETS, STATE_SET, siblingsOf } from "./sets.js";
+import { COUNTED_SETS, POOL_SET, PORT_SETS, SESSION_SETS, STATE_SET, siblingsOf } from "./sets.js";
 
 export interface TableContents extends AssembledFlows {
   readonly state: TableState;
@@ -39,11 +46,6 @@ const FAMILIES = ["inet", "arp"] as const;
 const QUESTIONS = 256;
 /** More than could have changed while the maps were read: somebody was at work in our table. */
 const MOST_UNSETTLED = 20_000;
-
-interface ElementPlace {
-  readonly set: string;
-  readonly key: Buffer;
-}
 
 /** What is to be done to have the structure, found out without doing it. */
 interface Preparation {
@@ -124,7 +126,7 @@ export class Table {
   async #settled(assembled: AssembledFlows): Promise<AssembledFlows> {
     const { flows, strays } = assembled;
     if (strays.length === 0 || strays.length > MOST_UNSETTLED) return assembled;
-    const places = new Map<string, ElementPlace>();
+    const places = new Map<string, ElementKey>();
     for (const { set: name, element } of strays) {
       for (const set of siblingsOf(name))
         places.set(`${set} ${element.key.toString("latin1")}`, { set, key: element.key });
@@ -154,18 +156,18 @@ export class Table {
   /** Of every flow. */
   async counters(): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     const parts = new CounterParts();
-    for (const { name } of SESSION_SETS) {
+    for (const { name } of COUNTED_SETS) {
       await this.#elements.visit(name, (element) => parts.add(name, element));
     }
     return parts.totals();
   }
 
-  /** The elements of these flows alone: what it costs does not depend on how many others there are. */
+  /** The counting elements of these flows alone: what it costs does not depend on how many others there are. */
   async elementsOf(rules: Iterable<FlowRule>): Promise<readonly EchoedElement[]> {
-    return this.#present([...rules].flatMap(elementKeys));
+    return this.#present([...rules].flatMap(counterKeys));
   }
 
-  async #present(places: readonly ElementPlace[]): Promise<readonly EchoedElement[]> {
+  async #present(places: readonly ElementKey[]): Promise<readonly EchoedElement[]> {
     const found: EchoedElement[] = [];
     for (const chunk of chunksOf(places, QUESTIONS)) {
       const elements = await Promise.all(chunk.map(({ set, key }) => this.#elements.get(set, key)));

@@ -40,6 +40,8 @@ export interface PassResult {
   readonly ok: boolean;
   /** Something was left alone, because a decision about everything is under way. */
   readonly left: boolean;
+  /** The structure was made for an interface that the reading knew nothing of: another reading tells whether it is there. */
+  readonly unseen: boolean;
 }
 
 /** After so many refused transactions in one pass the rest waits for the next. */
@@ -97,6 +99,9 @@ export class Pass {
       if (!present) this.#troubles.set(`interface ${name}`, `the interface ${name} is not there`);
     }
     const structure = structureDiffers(intent, observed);
+    // Of an interface that the structure was not made for nothing is known before the next reading.
+    const known = new Set(observed.interfaces.map(({ name }) => name));
+    const unseen = structure && intent.desired.interfaces.some(({ name }) => !known.has(name));
     const units = this.#isLeft() ? NOTHING : repairUnits(intent.flows);
     const difference = differenceOf(this.#parts, structure);
     if (structure) await this.#try("the structure", () => this.#makeStructure());
@@ -105,7 +110,14 @@ export class Pass {
     mended();
     await this.#repair(units.coming);
     await this.#carriers("all");
-    return { difference, differences: sizeOf(difference), troubles: this.#troubles, ok: this.#ok, left: this.#left };
+    return {
+      difference,
+      differences: sizeOf(difference),
+      troubles: this.#troubles,
+      ok: this.#ok,
+      left: this.#left,
+      unseen,
+    };
   }
 
   async #makeStructure(): Promise<void> {

@@ -29,6 +29,7 @@ import { describeError } from "./describe.js";
 import { type Carriers, Intent, otherCarriers } from "./intent.js";
 import { Pass, type PassResult, structureDiffers, takeReading } from "./pass.js";
 import { type ScheduleEvent, type ScheduleState, scheduleFrom, stepSchedule } from "./pass-schedule.js";
+import { RepairReports } from "./repair-reports.js";
 import { RepeatedLog } from "./repeated-log.js";
 import { isLost, type Scope, Transactions } from "./transactions.js";
 import { Troubles } from "./troubles.js";
@@ -42,8 +43,6 @@ const SPACING = 4;
 const BACK_OFF = millis(250);
 /** The part that speaks to the kernel may die while we start: it is asked again. */
 const START_TRIES = 3;
-/** The same repair so many times in a row, and somebody works against us. */
-const CONTEST = 5;
 
 export interface ReconcilerOptions {
   readonly kernel: KernelPort;
@@ -68,6 +67,7 @@ export class Reconciler implements KernelKeeper {
   readonly #transactions: Transactions;
   readonly #troubles = new Troubles();
   readonly #log: RepeatedLog;
+  readonly #reports: RepairReports;
   #schedule: ScheduleState;
   #alarm: Timer | undefined;
   #watch: KernelWatch | undefined;
@@ -79,9 +79,7 @@ export class Reconciler implements KernelKeeper {
   #told = 0;
   #known: number | undefined;
   #passes = 0;
-  #repairs = 0;
   #lastPass: KeeperStatus["lastPass"];
-  #lastRepair = { sameness: "", times: 0 };
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -89,6 +87,7 @@ export class Reconciler implements KernelKeeper {
     this.#intent = new Intent(local);
     this.#asked = this.#intent.desired;
     this.#log = new RepeatedLog(log, clock);
+    this.#reports = new RepairReports(this.#log);
     const parts = { kernel, intent: this.#intent, memory: this.#memory, usage, log: this.#log };
     this.#transactions = new Transactions(parts);
     this.#schedule = scheduleFrom({
@@ -117,6 +116,7 @@ export class Reconciler implements KernelKeeper {
       }
     }
     this.#step({ kind: "ended", ok: true, duration: (this.#now() - begun) as Millis });
+    if (this.#reasons.size > 0) this.#step({ kind: "changed" });
   }
 
   async update(policy: KernelPolicy): Promise<Enforced> {
@@ -169,7 +169,7 @@ export class Reconciler implements KernelKeeper {
     return {
       passes: this.#passes,
       ...(this.#lastPass === undefined ? {} : { lastPass: this.#lastPass }),
-      repairs: this.#repairs,
+      repairs: this.#reports.repairs,
       failures: this.#transactions.failures,
       pending: this.#intent.pending,
     };
@@ -198,6 +198,9 @@ export class Reconciler implements KernelKeeper {
     for (const [id, { counters }] of observed.flows) this.#memory.note(id, counters, this.#memory.moment());
     if (structureDiffers(this.#intent, observed)) {
       await kernel.apply({ ...this.#intent.desired, flows: new Map() }, [{ kind: "structure" }]);
+      // Whether its interfaces are there is seen by the next reading.
+      this.#reports.expectAnother();
+      this.#reasons.add("the structure was made");
     }
     this.#known = told;
   }
@@ -307,8 +310,9 @@ export class Reconciler implements KernelKeeper {
       result = await pass.run(() => {
         for (const { resolve } of waiting) resolve();
       });
-      this.#tell(result, reasons);
+      this.#troubles.set(this.#reports.tell(result, reasons), at);
       if (result.left) this.#because("something was left", { kind: "changed" });
+      if (result.unseen) this.#because("the structure was made", { kind: "changed" });
     } catch (error) {
       for (const { reject } of waiting) reject(error);
       this.#troubles.add("reading", `the kernel cannot be read: ${describeError(error)}`, this.#now());
@@ -320,32 +324,6 @@ export class Reconciler implements KernelKeeper {
     this.#passes += 1;
     this.#lastPass = { at, duration, ok, differences: result?.differences ?? 0 };
     this.#step({ kind: "ended", ok, duration });
-  }
-
-  /** One line for a repair. */
-  #tell({ difference, differences, troubles, ok }: PassResult, reasons: readonly string[]): void {
-    const found = new Map(troubles);
-    if (differences > 0) {
-      this.#repairs += 1;
-      const { structure, pools, tunnels, flows } = difference;
-      const sameness = [
-        structure,
-        pools > 0,
-        tunnels > 0,
-        ...Object.values(flows).map((count) => count > 0),
-        ok,
-      ].join();
-      const [level, event] = ok
-        ? (["warn", "kernel.repaired"] as const)
-        : (["error", "kernel.repair.incomplete"] as const);
-      this.#log.write(level, event, sameness, () => ({ ...difference, reasons }));
-      const times = this.#lastRepair.sameness === sameness ? this.#lastRepair.times + 1 : 1;
-      this.#lastRepair = { sameness, times };
-      if (ok && times >= CONTEST) found.set("contest", "somebody else changes what Sluice made, again and again");
-    } else {
-      this.#lastRepair = { sameness: "", times: 0 };
-    }
-    this.#troubles.set(found, this.#now());
   }
 
   #now(): Timestamp {

@@ -80,7 +80,10 @@ export class Transactions {
     const tunnelSets = pendingOf(tunnels, usedTunnels);
     const poolRemoves = carriers === "all" ? unwanted(pools) : [];
     const tunnelRemoves = carriers === "all" ? unwanted(tunnels) : [];
+    // The rules name the tunnels that there are.
+    const otherTunnels = tunnelRemoves.length > 0 || tunnelSets.some(({ id }) => !tunnels.held.has(id));
     const before: readonly KernelChange[] = [
+      ...(otherTunnels ? [{ kind: "structure" } as const] : []),
       ...tunnelSets.map((tunnel) => ({ kind: "tunnel.set", tunnel }) as const),
       ...poolSets.map((pool) => ({ kind: "pool.set", pool }) as const),
     ];

@@ -58,9 +58,9 @@ describe("ruleset", () => {
 
   it("acts on the word: a chain per code point, all kinds, and drop", () => {
     const [action = ""] = block("action");
-    expect(
-      action.startsWith("meta priority and 0xff800000 vmap { 8000:0 : goto dscp_0, 8100:0 : goto dscp_1, "),
-    ).toBe(true);
+    expect(action.startsWith("meta priority and 0xff800000 vmap { 8000:0 : goto dscp_0, 8100:0 : goto dscp_1, ")).toBe(
+      true,
+    );
     expect(action.endsWith("ff00:0 : goto dscp_63, 4000:0 : drop }")).toBe(true);
     expect(action.match(/goto/g)).toHaveLength(128);
     expect(block("dscp_46")).toEqual([

@@ -90,6 +90,20 @@ inOwnNamespace(import.meta.url, () => {
       await reach(state([], []));
     });
 
+    it("brings tunnels before their flows, and takes them away after, with the rules that lead there first", async () => {
+      const local = { id: 7, name: "to the core", kind: "vxlan", local: "203.0.113.1", remote: "203.0.113.2" } as const;
+      const tunnel = { ...local, sourcePort: 50_000, destinationPort: 4789, mtu: octets(1400) };
+      const steered = { ...state([flow(1, { tunnel: 7 }), flow6(2, { tunnel: 7 })]), tunnels: new Map([[7, tunnel]]) };
+      await reach(state([flow(1)]));
+      const come = await reach(steered);
+      expect(come.map(({ tool }) => tool)).toEqual(
+        ["nft", "nft", "tc", "ip", "ip", "nft"].filter((tool) => come.some((step) => step.tool === tool)),
+      );
+      expect((await kernel.read()).flows.get(2)?.rule.tunnel).toBe(7);
+      await reach(state([flow(1)]));
+      expect(await run("nft", "list", "ruleset")).not.toContain("prerouting");
+    });
+
     it("mends a structure that somebody changed, and sweeps what they added", async () => {
       const wanted = state([flow(1), flow(2)]);
       await reach(wanted);

@@ -21,6 +21,8 @@ import { A, B, buildPath, flood } from "./path.js";
 const KILLS = Number(process.env.SLUICE_KILLS ?? 8);
 const SEED = Number(process.env.SLUICE_SEED ?? Date.now() % 1_000_000);
 const TABLE = "sluice_test";
+/** Far more than it takes. */
+const LIMIT_MS = 50_000 + KILLS * 5000;
 const STEADY: FlowId = 1;
 const STEADY_PORT = 7001;
 const CHANGING_PORT = 7002;
@@ -141,7 +143,9 @@ inOwnNamespace(
     });
 
     describe("killed under churn", () => {
-      it(`${KILLS} times, seed ${SEED}: kernel equals intent, no leak, no count goes backwards`, async () => {
+      it(`${KILLS} times, seed ${SEED}: kernel equals intent, no leak, no count goes backwards`, {
+        timeout: LIMIT_MS,
+      }, async () => {
         const random = randomFrom(SEED);
         const policy = new Policy(random);
         const journal = join(directory, "finals");

@@ -51,6 +51,13 @@ inOwnNamespace(import.meta.url, () => {
       await told({ kind: "ruleset" });
     });
 
+    it("says at once what another changed when it is asked, and nothing of ours", async () => {
+      await kernel.apply(state, [{ kind: "flow.add", rule: flow(3) }]);
+      expect([await watch.caughtUp(), events]).toEqual([true, []]);
+      await run("nft", "flush", "map", "inet", TABLE, "in4");
+      expect([await watch.caughtUp(), events]).toEqual([true, [{ kind: "ruleset" }]]);
+    });
+
     it("says when a qdisc or a class goes", async () => {
       await run("tc", "qdisc", "del", "dev", "wan0", "root");
       await told({ kind: "queueing", interface: "wan0" });

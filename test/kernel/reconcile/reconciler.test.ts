@@ -331,6 +331,18 @@ describe("somebody else", () => {
 });
 
 describe("health", () => {
+  it("is known soon after the first start, and after a table that was lost: an interface that is not there", async () => {
+    const other = new Bench();
+    other.kernel.setPresent("wan0", false);
+    await other.keeper.start();
+    await other.clock.pass(1000);
+    expect(other.keeper.problems()).toEqual([expect.stringContaining("the interface wan0 is not there")]);
+    other.kernel.loseEverything();
+    other.kernel.emit({ kind: "ruleset" });
+    await other.clock.pass(2000);
+    expect(other.keeper.problems()).toEqual([expect.stringContaining("the interface wan0 is not there")]);
+  });
+
   it("names an interface that is not there, and goes on", async () => {
     bench.kernel.setPresent("wan0", false);
     bench.kernel.emit({ kind: "interface", interface: "wan0" });
