@@ -105,8 +105,8 @@ function structureText(observed: ObservedState): string {
 
 const poolText = ({ name, rate }: PoolClass): string => `${name}: ${rate} bit/s`;
 
-const tunnelText = ({ name, local, remote, sourcePort, destinationPort }: Tunnel): string =>
-  `${name}: ${local} port ${sourcePort} > ${remote} port ${destinationPort}`;
+const tunnelText = ({ name, local, remote, sourcePort, destinationPort, mtu }: Tunnel): string =>
+  `${name}: ${local} port ${sourcePort} > ${remote} port ${destinationPort}, packets to ${mtu} B`;
 
 function flowText({ session, key, dscp, pool, rate, burst, packetSize, outOfProfile, tunnel }: FlowRule): string {
   const beyond = outOfProfile.action === "drop" ? "drop" : describeDscp(outOfProfile.dscp);

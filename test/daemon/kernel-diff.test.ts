@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { differences, diffKernel } from "../../src/daemon/kernel-diff.js";
 import { FakeKernel } from "../../src/kernel/fake.js";
-import type { DesiredState, KernelChange, ObservedState } from "../../src/kernel/port.js";
-import { kilobitsPerSecond } from "../../src/model/units.js";
+import type { DesiredState, KernelChange, ObservedState, Tunnel } from "../../src/kernel/port.js";
+import { kilobitsPerSecond, octets } from "../../src/model/units.js";
 import { desired, flow, link, pool, remark, SESSION } from "../kernel/fixtures.js";
 
 const held: ObservedState = {
@@ -50,6 +50,32 @@ describe("differences between intent and kernel", () => {
       ["pool", "2", "voice: 500000 bit/s", "absent"],
       ["pool", "1", "pool 1: 2000000 bit/s", "pool 1: 1000000 bit/s"],
       ["pool", "9", "absent", "pool 9: 1000000 bit/s"],
+    ]);
+  });
+
+  it("tells of tunnels that are missing, other, or too many, and in which one a flow should be", () => {
+    const tunnel = (id: number, mtu: number): Tunnel => ({
+      id,
+      name: "core",
+      kind: "vxlan",
+      local: "203.0.113.1",
+      remote: "203.0.113.2",
+      sourcePort: 50_000,
+      destinationPort: 4789,
+      mtu: octets(mtu),
+    });
+    const changes: readonly KernelChange[] = [
+      { kind: "tunnel.set", tunnel: tunnel(1, 1400) },
+      { kind: "tunnel.set", tunnel: tunnel(2, 1400) },
+      { kind: "flow.add", rule: flow(1, { tunnel: 2 }) },
+      { kind: "tunnel.remove", tunnel: tunnel(3, 1400) },
+    ];
+    const text = "core: 203.0.113.1 port 50000 > 203.0.113.2 port 4789, packets to";
+    expect(rows(desired([]), changes, { tunnels: new Map([[1, tunnel(1, 1300)]]) })).toEqual([
+      ["tunnel", "1", `${text} 1400 B`, `${text} 1300 B`],
+      ["tunnel", "2", `${text} 1400 B`, "absent"],
+      ["flow", "1", expect.stringMatching(/, tunnel 2$/), "absent"],
+      ["tunnel", "3", "absent", `${text} 1400 B`],
     ]);
   });
 
