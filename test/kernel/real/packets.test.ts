@@ -18,9 +18,9 @@ const BUCKET = 45;
 /** The fixture's 10 000 octets/s and burst of 1500. */
 const WIDE_BUCKET = 57;
 
-const media = (port: number, family: "v4" | "v6" = "v4", sourcePort: number | undefined = 5000): FlowRule["key"] => ({
+const media = (port: number, family: "v4" | "v6" = "v4", sourcePort: number | "any" = 5000): FlowRule["key"] => ({
   protocol: "udp",
-  source: { address: A[family], port: sourcePort },
+  source: { address: A[family], port: sourcePort === "any" ? undefined : sourcePort },
   destination: { address: B[family], port },
 });
 
@@ -38,8 +38,8 @@ inOwnNamespace(import.meta.url, () => {
       flow(1, { key: media(6001), dscp: dscp(46), ...POLICED, outOfProfile: { action: "drop" } }),
       flow(2, { key: media(6002), dscp: dscp(34), pool: 2, ...POLICED, outOfProfile: remark(36) }),
       flow(3, { key: media(6003, "v6"), dscp: dscp(46), ...POLICED, outOfProfile: remark(0) }),
-      flow(4, { key: media(6004, "v6", undefined), dscp: dscp(46), outOfProfile: { action: "drop" } }),
-      flow(5, { key: media(6005, "v4", undefined), dscp: dscp(63), outOfProfile: { action: "drop" } }),
+      flow(4, { key: media(6004, "v6", "any"), dscp: dscp(46), outOfProfile: { action: "drop" } }),
+      flow(5, { key: media(6005, "v4", "any"), dscp: dscp(63), outOfProfile: { action: "drop" } }),
     ];
     const wanted = desired(flows, {
       interfaces: [link("to-b", 1_000_000)],
