@@ -1,6 +1,7 @@
 /** The answers of the control API, version 1: what `sluice show`, `explain` and `trace` print. Base units, no strings to parse. */
 import type { Refusal } from "../model/decision.js";
 import type { MessageEvent } from "../model/event.js";
+import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
@@ -77,25 +78,10 @@ export interface KernelView {
 }
 
 /** `/v1/show/reconcile`: comparisons of the kernel with what is wanted (passes) since the start, and what came of them. */
-export interface ReconcileView {
+export interface ReconcileView extends ReconcileStatus {
   /** What marks, polices and counts, and how it is programmed. */
   readonly backend: string;
   readonly detail: string;
-  readonly passes: number;
-  readonly lastPass?: {
-    readonly at: Timestamp;
-    readonly duration: Millis;
-    /** False when the kernel could not be read, or something could not be repaired. */
-    readonly ok: boolean;
-    /** Objects that were not as wanted. */
-    readonly differences: number;
-  };
-  /** Passes that found something to repair. */
-  readonly repairs: number;
-  /** Transactions that the kernel did not carry out. */
-  readonly failures: number;
-  /** Objects that the kernel is not believed to hold as they are wanted. */
-  readonly pending: number;
 }
 
 /** One object that the kernel does not hold as it is wanted; the texts are for people. */

@@ -5,8 +5,9 @@
  */
 import type { FlowKey, TransportProtocol } from "../model/flow.js";
 import type { IpAddress } from "../model/ip.js";
+import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId } from "../model/session.js";
-import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
+import type { BitsPerSecond, Dscp, Octets } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
 
 /** Identifies a flow on this router: the instance number that the policy server gave it (>= 1). */
@@ -237,25 +238,6 @@ export interface UsageSink {
   record(counters: ReadonlyMap<FlowId, FlowCounters>): void;
 }
 
-export interface KeeperStatus {
-  /** Comparisons of the kernel with what is wanted, since the start. */
-  readonly passes: number;
-  readonly lastPass?: {
-    readonly at: Timestamp;
-    readonly duration: Millis;
-    /** False when the kernel could not be read, or something could not be repaired. */
-    readonly ok: boolean;
-    /** Objects that were not as wanted. */
-    readonly differences: number;
-  };
-  /** Passes that found something to repair. */
-  readonly repairs: number;
-  /** Transactions that the kernel did not carry out. */
-  readonly failures: number;
-  /** Objects that the kernel is not believed to hold as they are wanted. */
-  readonly pending: number;
-}
-
 /** Keeps the kernel as it is wanted, whoever else changes it. */
 export interface KernelKeeper {
   /** A live view. */
@@ -268,7 +250,7 @@ export interface KernelKeeper {
   replace(policy: KernelPolicy): Promise<Enforced>;
   /** As the port's, but never less than what was told before: what somebody else's flush took is added. */
   counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>>;
-  status(): KeeperStatus;
+  status(): ReconcileStatus;
   /** What is wrong now, one sentence each, with its beginning. */
   problems(): readonly string[];
   close(): Promise<void>;

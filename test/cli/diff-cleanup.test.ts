@@ -1,31 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
 import { renderSteps } from "../../src/cli/steps.js";
-import { type ControlRoute, ControlServer } from "../../src/control/server.js";
 import type { DiffView } from "../../src/control/views.js";
 import { KernelError } from "../../src/model/errors.js";
-import { SILENT_LOGGER } from "../../src/model/log.js";
+import { roleSockets } from "./role-sockets.js";
 
-let directory = "";
-const servers: ControlServer[] = [];
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "sluice-diff-"));
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-async function role(name: string, routes: Record<string, ControlRoute>): Promise<void> {
-  const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
-  servers.push(server);
-  await server.listen();
-}
+const sockets = roleSockets("sluice-diff-");
+const { role } = sockets;
 
 async function sluice(...args: readonly string[]) {
   const printed = { out: "", err: "" };
@@ -36,18 +20,18 @@ async function sluice(...args: readonly string[]) {
     err: (text: string) => {
       printed.err += text;
     },
-    env: { SLUICE_RUN_DIR: directory },
+    env: { SLUICE_RUN_DIR: sockets.directory },
     isTerminal: false,
   };
   return { code: await runProgram(args, io, "1.2.3"), ...printed };
 }
 
 function config(): string {
-  const file = join(directory, "router.yaml");
+  const file = join(sockets.directory, "router.yaml");
   const keys = [
     "role: router",
     "name: r1.example",
-    `control: ${join(directory, "r1.sock")}`,
+    `control: ${join(sockets.directory, "r1.sock")}`,
     'pdp: { servers: ["10.1.0.6:3288"] }',
     "kernel: { interfaces: [ { name: core, rate: 10 Mbit/s, signalling: 256 kbit/s } ] }",
   ];
@@ -129,7 +113,7 @@ describe("diff", () => {
     expect(failed.code).toBe(2);
     expect(failed.err).toContain("the kernel refused");
     expect(failed.out).toContain("r2: the kernel holds what is wanted");
-    expect((await sluice("diff", "-c", join(directory, "none.yaml"))).code).toBe(2);
+    expect((await sluice("diff", "-c", join(sockets.directory, "none.yaml"))).code).toBe(2);
   });
 
   it("asks the router of the configuration that it is given", async () => {

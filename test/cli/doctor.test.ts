@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { reportText } from "../../src/cli/doctor-report.js";
 import { examineRoles } from "../../src/cli/doctor-roles.js";
 import { runProgram } from "../../src/cli/program.js";
-import { type ControlRoute, ControlServer } from "../../src/control/server.js";
 import type { Finding } from "../../src/daemon/preflight.js";
-import { SILENT_LOGGER } from "../../src/model/log.js";
+import { roleSockets } from "./role-sockets.js";
 
 const finding = (changes: Partial<Finding>): Finding => ({
   id: "a.b",
@@ -82,21 +80,9 @@ OK        2 checks
 });
 
 describe("roles", () => {
-  let directory = "";
-  const servers: ControlServer[] = [];
-  beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), "sluice-doctor-"));
-  });
-  afterEach(async () => {
-    for (const server of servers.splice(0)) await server.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  async function role(name: string, routes: Record<string, ControlRoute>): Promise<void> {
-    const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
-    servers.push(server);
-    await server.listen();
-  }
-  const look = () => examineRoles({ runDir: directory }, undefined);
+  const sockets = roleSockets("sluice-doctor-");
+  const { role } = sockets;
+  const look = () => examineRoles({ runDir: sockets.directory }, undefined);
 
   it("that do not run are no fault", async () => {
     expect(await look()).toMatchObject([{ id: "role.running", severity: "note" }]);
@@ -118,7 +104,7 @@ describe("roles", () => {
   });
 
   it("that died and left their socket behind", async () => {
-    writeFileSync(join(directory, "r1.sock"), "");
+    writeFileSync(join(sockets.directory, "r1.sock"), "");
     expect(await look()).toMatchObject([
       { id: "role.answers", severity: "warning", remedy: expect.stringMatching(/./) },
     ]);

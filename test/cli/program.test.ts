@@ -1,32 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { runProgram } from "../../src/cli/program.js";
-import { type ControlRoute, ControlServer } from "../../src/control/server.js";
 import type { ExplainView, KernelView, PolicyView, PoolView } from "../../src/control/views.js";
 import { SystemError } from "../../src/model/errors.js";
 import { SETUP_LADDER, TEARDOWN_LADDER } from "../../src/model/ladder.js";
-import { SILENT_LOGGER } from "../../src/model/log.js";
 import { dscp, kilobitsPerSecond, octets, timestamp } from "../../src/model/units.js";
 import { ladderLogs, SESSION } from "./ladder-logs.js";
+import { roleSockets } from "./role-sockets.js";
 
-let directory = "";
-const servers: ControlServer[] = [];
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "sluice-cli-"));
-});
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-async function role(name: string, routes: Record<string, ControlRoute>): Promise<void> {
-  const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
-  servers.push(server);
-  await server.listen();
-}
+const sockets = roleSockets("sluice-cli-");
+const { role } = sockets;
 
 async function sluice(args: readonly string[], extra: { isTerminal?: boolean; env?: Record<string, string> } = {}) {
   let out = "";
@@ -38,7 +22,7 @@ async function sluice(args: readonly string[], extra: { isTerminal?: boolean; en
     err: (text: string) => {
       err += text;
     },
-    env: { SLUICE_RUN_DIR: directory, ...extra.env },
+    env: { SLUICE_RUN_DIR: sockets.directory, ...extra.env },
     isTerminal: extra.isTerminal ?? false,
   };
   const code = await runProgram(args, io, "1.2.3");
@@ -90,7 +74,7 @@ describe("show", () => {
       },
     };
     await role("r1", { "/v1/show/policies": async () => [policy] });
-    const { out } = await sluice(["show", "policies", "--socket", join(directory, "r1.sock")]);
+    const { out } = await sluice(["show", "policies", "--socket", join(sockets.directory, "r1.sock")]);
     const [head = "", row = ""] = out.split("\n");
     expect(row.replaceAll(/ {2,}/g, "|")).toBe(
       `r1|3|${SESSION}|udp 10.1.0.10:4000 > 10.3.0.10:4000|EF|voice|80 kbit/s|500|100000 B|0|0 B`,
@@ -135,12 +119,12 @@ describe("show", () => {
     expect(await sluice(["show", "pools"])).toMatchObject({
       code: 2,
       out: "",
-      err: `sluice: no role has a control socket in ${directory}; start a role, or name its socket with --socket or their directory with --run-dir\n`,
+      err: `sluice: no role has a control socket in ${sockets.directory}; start a role, or name its socket with --socket or their directory with --run-dir\n`,
     });
     await role("pol1", { "/v1/show/pools": async () => [POOL] });
     await role("r1", { "/v1/show/pools": () => Promise.reject(new SystemError("X", "it hurts", { remedy: "stop" })) });
     const some = await sluice(["show", "pools"]);
-    expect(some).toMatchObject({ code: 2, err: `sluice: ${join(directory, "r1.sock")}: it hurts; stop\n` });
+    expect(some).toMatchObject({ code: 2, err: `sluice: ${join(sockets.directory, "r1.sock")}: it hurts; stop\n` });
     expect(some.out).toContain("pol1");
     expect((await sluice(["show", "kernel"])).err).toMatch(
       /^sluice: none of the roles asked has kernel to show; .*\n$/,
@@ -241,8 +225,8 @@ describe("trace", () => {
 describe("check, doctor and wrong use", () => {
   it("checks several files, and tells all problems, one a line", async () => {
     const router = readFileSync(join(import.meta.dirname, "../../configs/router.yaml"), "utf8");
-    const good = join(directory, "good.yaml");
-    const bad = join(directory, "bad.yaml");
+    const good = join(sockets.directory, "good.yaml");
+    const bad = join(sockets.directory, "bad.yaml");
     writeFileSync(good, router);
     writeFileSync(bad, router.replace("table: sluice", "tabel: sluice").replace("19 Mbit/s", "19 Mb"));
     expect(await sluice(["check", good])).toEqual({ code: 0, out: `${good}: router r1.a.example: ok\n`, err: "" });
@@ -258,7 +242,7 @@ describe("check, doctor and wrong use", () => {
   });
 
   it("refuses to run with a wrong file, in words and without a stack", async () => {
-    const missing = join(directory, "no.yaml");
+    const missing = join(sockets.directory, "no.yaml");
     expect(await sluice(["run", "pdp", "-c", missing])).toEqual({
       code: 2,
       out: "",

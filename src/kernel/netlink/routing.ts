@@ -62,11 +62,6 @@ export class Routing {
     return bodies.map(readDevice);
   }
 
-  /** Interface names by index. */
-  async links(): Promise<ReadonlyMap<number, string>> {
-    return new Map((await this.devices()).map(({ index, name }) => [index, name]));
-  }
-
   /** Bodies of all qdiscs of all interfaces. */
   qdiscs(): Promise<readonly Buffer[]> {
     return this.#dump("list qdiscs", TYPE.getQdisc, TYPE.newQdisc, TC_HEADER, 0);

@@ -101,7 +101,7 @@ export class Table {
     const poolElements = await this.#elements.dump(POOL_SET);
     const pools = poolElements.map((element) => ({ element, pool: readPool(element) }));
     const mark = this.#ports.mark();
-    const { flows, strays } = await this.#settled(assembleFlows(await this.sessionElements()));
+    const { flows, strays } = await this.#settled(assembleFlows(await this.#sessionElements()));
     // After the flows: the blocks of a flow come with it.
     const present = await this.#presentPorts();
     const rules = [...flows.values()].map(({ rule }) => rule);
@@ -145,7 +145,7 @@ export class Table {
     return (await this.#elements.dump(POOL_SET)).flatMap((element) => readPool(element) ?? []);
   }
 
-  async sessionElements(): Promise<readonly EchoedElement[]> {
+  async #sessionElements(): Promise<readonly EchoedElement[]> {
     const found: EchoedElement[] = [];
     for (const { name } of SESSION_SETS) {
       for (const element of await this.#elements.dump(name)) found.push({ set: name, element });

@@ -8,6 +8,7 @@
 import type { Clock, Timer } from "../../model/clock.js";
 import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
+import type { ReconcileStatus } from "../../model/reconcile.js";
 import { type Millis, millis, seconds, type Timestamp } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type {
@@ -15,7 +16,6 @@ import type {
   Enforced,
   FlowId,
   FlowRule,
-  KeeperStatus,
   KernelEvent,
   KernelKeeper,
   KernelPolicy,
@@ -79,7 +79,7 @@ export class Reconciler implements KernelKeeper {
   #told = 0;
   #known: number | undefined;
   #passes = 0;
-  #lastPass: KeeperStatus["lastPass"];
+  #lastPass: ReconcileStatus["lastPass"];
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -165,7 +165,7 @@ export class Reconciler implements KernelKeeper {
     return totals;
   }
 
-  status(): KeeperStatus {
+  status(): ReconcileStatus {
     return {
       passes: this.#passes,
       ...(this.#lastPass === undefined ? {} : { lastPass: this.#lastPass }),

@@ -1,6 +1,6 @@
 /** Rules of iptables as `iptables-save` and its sisters print them: nft shows what they do only in part. */
 import { look, type Machine } from "../machine.js";
-import type { Chain, Hook, Rule, Touch } from "./rules.js";
+import { type Chain, type Hook, type Rule, type Touch, touchesOfTarget } from "./rules.js";
 
 export interface IptablesRules {
   readonly variant: "nf_tables" | "legacy";
@@ -157,14 +157,7 @@ function writesOf(words: readonly string[], target: string): readonly Touch[] {
         ...(words.includes("--map-mark") ? [{ kind: "mark", access: "write", bits: ALL_BITS } as const] : []),
         ...(words.includes("--map-prio") ? [{ kind: "priority" } as const] : []),
       ];
-    case "DSCP":
-    case "TOS":
-      return [{ kind: "dscp" }];
-    case "CLASSIFY":
-      return [{ kind: "priority" }];
-    case "FLOWOFFLOAD":
-      return [{ kind: "offload" }];
     default:
-      return [];
+      return touchesOfTarget(target);
   }
 }

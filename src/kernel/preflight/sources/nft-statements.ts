@@ -1,5 +1,5 @@
 /** What the statements of an nft rule do to the things that we use, from their JSON (libnftables-json(5)). Pure. */
-import type { Touch } from "./rules.js";
+import { type Touch, touchesOfTarget } from "./rules.js";
 
 const ALL_BITS = 0xffffffff;
 /** Deeper is no rule that anybody wrote. */
@@ -60,22 +60,8 @@ function writeOf({ key, value }: Fields): readonly Touch[] {
 }
 
 /** Targets of iptables, which nft names and does not explain. */
-function foreignTarget(name: string): readonly Touch[] {
-  switch (name) {
-    case "MARK":
-    case "CONNMARK":
-      return [{ kind: "mark", access: "write", bits: ALL_BITS }];
-    case "DSCP":
-    case "TOS":
-      return [{ kind: "dscp" }];
-    case "CLASSIFY":
-      return [{ kind: "priority" }];
-    case "FLOWOFFLOAD":
-      return [{ kind: "offload" }];
-    default:
-      return [];
-  }
-}
+const foreignTarget = (name: string): readonly Touch[] =>
+  name === "MARK" || name === "CONNMARK" ? [{ kind: "mark", access: "write", bits: ALL_BITS }] : touchesOfTarget(name);
 
 /**
  * Bits that `meta mark set VALUE` can change. `mark | n`, `mark & n` and `mark ^ n` leave the others as they were; so do

@@ -78,3 +78,18 @@ function reachableFrom(start: string, targets: ReadonlyMap<string, ReadonlySet<s
   for (const key of reached) for (const target of targets.get(key) ?? []) reached.add(target);
   return reached;
 }
+
+/** What a target of iptables touches, whatever its options; those of marks depend on them. */
+export function touchesOfTarget(name: string): readonly Touch[] {
+  switch (name) {
+    case "DSCP":
+    case "TOS":
+      return [{ kind: "dscp" }];
+    case "CLASSIFY":
+      return [{ kind: "priority" }];
+    case "FLOWOFFLOAD":
+      return [{ kind: "offload" }];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,35 @@
+/** Roles that answer on control sockets in a directory of the test's own; registers its own set-up and tidying. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
+import { type ControlRoute, ControlServer } from "../../src/control/server.js";
+import { SILENT_LOGGER } from "../../src/model/log.js";
+
+export interface RoleSockets {
+  /** Another one in every test. */
+  readonly directory: string;
+  role(name: string, routes: Record<string, ControlRoute>): Promise<void>;
+}
+
+export function roleSockets(prefix: string): RoleSockets {
+  let directory = "";
+  const servers: ControlServer[] = [];
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), prefix));
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    get directory() {
+      return directory;
+    },
+    async role(name, routes) {
+      const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
+      servers.push(server);
+      await server.listen();
+    },
+  };
+}
