@@ -1,7 +1,8 @@
-/** Joins the events of several roles into one list, and numbers it by the session ladder. */
-import type { LadderProtocol, MessageEvent } from "../model/event.js";
+/** Numbers the messages of a session by the session ladder. */
+import type { LadderProtocol } from "../model/event.js";
 import { type LadderHost, type LadderStep, SETUP_LADDER, TEARDOWN_LADDER } from "../model/ladder.js";
 import type { HostLookup, RoleEvents } from "./ladder-hosts.js";
+import { type JoinedMessage, joinEnds, kindOf } from "./ladder-join.js";
 
 export type LadderPhase = "setup" | "teardown";
 
@@ -18,18 +19,7 @@ export interface TraceLine {
   readonly message: string;
 }
 
-interface Message {
-  at: number;
-  readonly from: string;
-  readonly to: string;
-  readonly protocol: LadderProtocol;
-  readonly message: string;
-}
-
-const kindOf = (message: Omit<Message, "at">): string =>
-  [message.from, message.to, message.protocol, message.message].join("\0");
-
-/** The session's messages in the order of time, numbered. */
+/** The session's messages in the order in which they happened, numbered. */
 export function traceOf(roles: readonly RoleEvents[], hostOf: HostLookup): readonly TraceLine[] {
   const messages = joinEnds(roles, hostOf);
   const start = messages.find(({ message }) => message === "INVITE")?.at ?? messages[0]?.at ?? 0;
@@ -42,36 +32,9 @@ export function traceOf(roles: readonly RoleEvents[], hostOf: HostLookup): reado
   ];
 }
 
-/**
- * A message between two roles is in both logs. The k-th one of a kind that was received is the k-th one
- * that was sent: this holds also when the clocks of the two hosts do not agree.
- */
-function joinEnds(roles: readonly RoleEvents[], hostOf: HostLookup): readonly Message[] {
-  const sent = new Map<string, Message[]>();
-  const received = new Map<string, Message[]>();
-  for (const { host, events } of roles) {
-    for (const event of events) {
-      const message = messageOf(event, host, hostOf);
-      const side = event.action === "sent" ? sent : received;
-      const kind = kindOf(message);
-      side.set(kind, [...(side.get(kind) ?? []), message]);
-    }
-  }
-  const all = [...sent.values()].flat();
-  for (const [kind, messages] of received) all.push(...messages.slice(sent.get(kind)?.length ?? 0));
-  return all.sort((a, b) => a.at - b.at);
-}
-
-function messageOf(event: MessageEvent, host: string, hostOf: HostLookup): Message {
-  const { at, protocol, message, action } = event;
-  const from = action === "sent" ? host : hostOf(event.from);
-  const to = action === "received" ? host : hostOf(event.to);
-  return { at, from, to, protocol, message };
-}
-
 function numbered(
   phase: LadderPhase,
-  messages: readonly Message[],
+  messages: readonly JoinedMessage[],
   ladder: readonly LadderStep[],
   start: number,
 ): readonly TraceLine[] {
@@ -98,7 +61,7 @@ const MIRROR: Readonly<Record<LadderHost, LadderHost>> = {
 };
 
 /** The ladder is written for a caller who hangs up; when the callee does, the sides change places. */
-function teardownLadder(bye: Message | undefined): readonly LadderStep[] {
+function teardownLadder(bye: JoinedMessage | undefined): readonly LadderStep[] {
   if (bye?.from !== "UAS") return TEARDOWN_LADDER;
   return TEARDOWN_LADDER.map((step) => ({ ...step, from: MIRROR[step.from], to: MIRROR[step.to] }));
 }
