@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# The lab: two access networks, two routers, a bottleneck between them, and the servers, as network
-# namespaces on one machine. Run without arguments for the list of verbs.
+# The lab: two to four access networks, their routers, a bottleneck between them, and the servers, as
+# network namespaces on one machine. Run without arguments for the list of verbs.
 set -euo pipefail
 
 script_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib/common.sh
 source "$script_dir/lib/common.sh"
+# shellcheck source=scripts/lib/topology.sh
+source "$script_dir/lib/topology.sh"
+# shellcheck source=scripts/lib/link-rate.sh
+source "$script_dir/lib/link-rate.sh"
 # shellcheck source=scripts/lib/network.sh
 source "$script_dir/lib/network.sh"
 # shellcheck source=scripts/lib/roles.sh
@@ -16,15 +20,21 @@ source "$script_dir/lib/call.sh"
 usage() {
   cat >&2 <<'TEXT'
 usage: netns-lab.sh [--prefix NAME] VERB
-  up [--no-roles] [--configs DIR]   build the network, start the roles (--no-roles: the network only)
+  up [options]                      build the network, start the roles
+     --no-roles                     the network only
+     --configs DIR                  the roles' configurations, as in configs/lab
+     --transit                      a transit router T between the edge routers
+     --sites N                      2 to 4 access networks (default 2); more than two are joined by T
+     --links RATE                   rate of the core links, such as 20Mbit/s (default: what the routers' files say)
   down                              end every process of the lab and take everything away
   status                            list namespaces and roles; exit 0 only if all are there
   exec HOST COMMAND…                run COMMAND in a host's namespace
-  start ROLE [--configs DIR]        start one role again (ch pol1 pol2 r1 r2 sip1 sip2)
+  start ROLE [--configs DIR]        start one role again (ch pol1 pol2 r1 r2 sip1 sip2; t if there is a t.yaml)
   stop ROLE [SIGNAL]                end one role (default TERM; KILL for the unkind way)
-  call [options]                    one call from UAC to UAS; `call --help` lists the options
+  call [options]                    one call, from UAC to UAS; `call --help` lists the options
   demo [options]                    the whole demo; `demo --help` lists the options
-Hosts: uac sip1 pol1 r1 r2 sip2 pol2 uas ch, load1 and load2 (for floods), and the switches swa swb.
+Hosts: uac sip1 pol1 r1 r2 sip2 pol2 uas ch, load1 and load2 (for floods), and the switches swa swb; with --transit t.
+Further sites: ua3 sip3 pol3 load3 r3 swc, and ua4 sip4 pol4 load4 r4 swd.
 NAME (default sluice, or $SLUICE_LAB_PREFIX) lets several labs run side by side.
 TEXT
   exit 2
@@ -51,34 +61,40 @@ export SLUICE_LAB=/run/sluice-lab/$prefix
 
 require_lab() { [[ -d $SLUICE_LAB ]] || die "lab '$prefix' is not up; run: netns-lab.sh --prefix $prefix up"; }
 
-lab_exists() {
-  local namespace
-  while read -r namespace; do is_namespace "$namespace" && return 0; done < <(lab_namespaces)
-  [[ -d $SLUICE_LAB ]]
+lab_exists() { [[ -d $SLUICE_LAB ]] || namespaces_left | grep -q .; }
+
+up_options() {
+  roles=1
+  while (($#)); do
+    case $1 in
+      --no-roles) roles=0 && shift && continue ;;
+      --transit) transit=1 && shift && continue ;;
+    esac
+    (($# >= 2)) || usage
+    case $1 in
+      --configs) configs=$(realpath -m -- "$2") ;;
+      --sites) sites=$2 ;;
+      --links) link_rate=$(link_rate_of "$2") ;;
+      *) usage ;;
+    esac
+    shift 2
+  done
+  [[ $sites =~ ^[2-4]$ ]] || die "--sites takes 2, 3 or 4, not '$sites'"
+  if ((sites > 2)); then transit=1; fi
+  plan_network
 }
 
 lab_up() {
-  local roles=1
-  configs=$repo_dir/configs/lab
-  while (($#)); do
-    case $1 in
-      --no-roles) roles=0 ;;
-      --configs)
-        (($# >= 2)) || usage
-        configs=$2
-        shift
-        ;;
-      *) usage ;;
-    esac
-    shift
-  done
   need_tools ip sysctl setpriv openssl flock jq
+  if [[ -n $link_rate ]]; then need_tools tc; fi
   lab_exists && die "lab '$prefix' is there already; run: netns-lab.sh --prefix $prefix down"
   if ((roles)); then check_roles_can_start; fi
   mkdir -p "$SLUICE_LAB"/{log,pid,run,calls}
   # A lab that did not come up leaves nothing behind either.
   trap 'trap - EXIT; lab_down' EXIT
+  topology_save
   network_up
+  link_rates_set
   make_clearinghouse_key
   if ((roles)); then roles_up; fi
   trap - EXIT
@@ -120,15 +136,20 @@ lab_demo() {
   exec node "$repo_dir/dist/lab/demo-main.js" "$@"
 }
 
+# A wrong call is refused before anything else is asked for.
 case $verb in
-  up | down | status | exec | start | stop | call | demo) need_root ;;
+  up) up_options "$@" ;;
+  down | status | exec | start | stop | call | demo) ;;
   *) usage ;;
 esac
+need_root
+# `down` asks nothing of what a crash may have left half written.
+[[ $verb == up || $verb == down ]] || topology_load
 
 case $verb in
   up)
     mkdir -p /run/sluice-lab
-    lab_up "$@"
+    lab_up
     ;;
   down) lab_down ;;
   status) lab_status ;;

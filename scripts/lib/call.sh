@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# One call between two SIPp processes. Uses: prefix, SLUICE_LAB, script_dir.
+# One call between two SIPp processes. Uses: prefix, SLUICE_LAB, script_dir, the table of sites.
 
 readonly scenario_dir=$script_dir/lab/sipp
 readonly samples_per_second=8000
@@ -7,7 +7,8 @@ readonly samples_per_second=8000
 call_usage() {
   cat >&2 <<'TEXT'
 usage: netns-lab.sh call [options]
-  --to USER        callee (default bob);   --from USER  caller (default alice)
+  --caller-site S  where the caller is: a (default), b, c or d;   --callee-site S  where the callee is (default b)
+  --to USER        callee (default the user of the site);   --from USER  caller (alike)
   --seconds N      how long both ends send media (default 3)
   --uac SCENARIO   caller's behaviour: uac (default), uac-cancel, uac-waits-for-bye
   --uas SCENARIO   callee's behaviour: uas (default), uas-180-without-sdp, uas-busy, uas-silent, uas-rings, uas-bye
@@ -54,7 +55,8 @@ lab_call() {
 }
 
 call_options() {
-  call_to=bob call_from=alice call_seconds=3 call_uac=uac call_uas=uas call_callee=1 call_direct=0 call_v6=0
+  call_to='' call_from='' call_caller_site=a call_callee_site=b
+  call_seconds=3 call_uac=uac call_uas=uas call_callee=1 call_direct=0 call_v6=0
   call_sip_port=5060 call_media_port=6000 call_lose='' call_expect=200 call_patience=45 call_output=text
   while (($#)); do
     case $1 in
@@ -64,6 +66,8 @@ call_options() {
     esac
     (($# >= 2)) || call_usage
     case $1 in
+      --caller-site) call_caller_site=$2 ;;
+      --callee-site) call_callee_site=$2 ;;
       --to) call_to=$2 ;;
       --from) call_from=$2 ;;
       --seconds) call_seconds=$2 ;;
@@ -82,28 +86,47 @@ call_options() {
   [[ -f $scenario_dir/$call_uac.xml ]] || die "no scenario '$call_uac'"
   [[ -f $scenario_dir/$call_uas.xml ]] || die "no scenario '$call_uas'"
   [[ $call_seconds =~ ^[0-9]+$ && $call_patience =~ ^[0-9]+$ ]] || die "--seconds and --patience take whole seconds"
-  uac_address=10.1.0.10 uas_address=10.3.0.10 first_hop=10.1.0.5:5060
-  if ((call_v6)); then uac_address=fd01::10 uas_address=fd03::10 first_hop='[fd01::5]:5060'; fi
+  call_ends
+}
+
+# Hosts, users and addresses of the two sites.
+call_ends() {
+  local caller_network callee_network user
+  [[ $call_caller_site != "$call_callee_site" ]] ||
+    die "caller and callee are at sites of their own, not both at '$call_caller_site'"
+  read -r _ _ caller_network caller_host user < <(call_site "$call_caller_site") || exit 2
+  call_from=${call_from:-$user}
+  read -r _ _ callee_network callee_host user < <(call_site "$call_callee_site") || exit 2
+  call_to=${call_to:-$user}
+  uac_address=10.$caller_network.0.10 uas_address=10.$callee_network.0.10 first_hop=10.$caller_network.0.5:5060
+  if ((call_v6)); then
+    uac_address=fd0$caller_network::10 uas_address=fd0$callee_network::10 first_hop="[fd0$caller_network::5]:5060"
+  fi
   if ((call_direct)); then first_hop=$uas_address:5060; fi
   if ((call_direct && call_v6)); then first_hop="[$uas_address]:5060"; fi
 }
 
-# call_agent HOST SCENARIO ADDRESS SIP-PORT MEDIA-PORT. The pause outlasts the media by 400 ms, so
+call_site() {
+  site_row "$1" | grep . || die "no site '$1' in lab '$prefix'; there are: $(chosen_sites | cut -c 1 | xargs)"
+}
+
+# call_agent END SCENARIO ADDRESS SIP-PORT MEDIA-PORT, END uac or uas. The pause outlasts the media by 400 ms, so
 # nobody is still sending when the call is hung up.
 call_agent() {
-  local host=$1 target=()
-  [[ $host == uac ]] && target=("$first_hop")
+  local end=$1 host=$callee_host target=()
+  if [[ $end == uac ]]; then host=$caller_host target=("$first_hop"); fi
   cd "$work" || exit 1
   exec ip netns exec "$prefix-$host" sipp -sf "$scenario_dir/$2.xml" "${target[@]}" -i "$3" -mi "$3" -p "$4" -mp "$5" \
     -m 1 -d "$((call_seconds * 1000 + 400))" -timeout "$((call_seconds + call_patience))s" -timeout_error -nostdin \
-    -s "$call_to" -key caller "$call_from" -key caller_domain a.example -key callee_domain b.example \
+    -s "$call_to" -key caller "$call_from" \
+    -key caller_domain "$call_caller_site.example" -key callee_domain "$call_callee_site.example" \
     -key from_tag "$from_tag" -cid_str "$call_id" -default_behaviors none \
-    -trace_err -error_file "$host.err" -trace_msg -message_file "$host.msg" </dev/null >"$host.out" 2>&1
+    -trace_err -error_file "$end.err" -trace_msg -message_file "$end.msg" </dev/null >"$end.out" 2>&1
 }
 
 callee_listens() {
   # Ends the waiting also when the callee died; the caller then finds nobody.
-  ip netns exec "$prefix-uas" ss -Hlun "sport = :5060" | grep -q . || ! kill -0 "$callee_pid" 2>/dev/null
+  ip netns exec "$prefix-$callee_host" ss -Hlun "sport = :5060" | grep -q . || ! kill -0 "$callee_pid" 2>/dev/null
 }
 
 callee_is_gone() { ! kill -0 "$callee_pid" 2>/dev/null; }
@@ -133,8 +156,8 @@ call_lose_install() {
   local bytes
   bytes=$(printf '%s' "${call_lose:0:3}" | od -An -tx1 | tr -d ' \n')
   call_lose_remove
-  call_lose_at swa uac
-  call_lose_at swb uas
+  call_lose_at "sw$call_caller_site" "$caller_host"
+  call_lose_at "sw$call_callee_site" "$callee_host"
 }
 
 call_lose_at() {
@@ -147,8 +170,10 @@ call_lose_at() {
 
 call_lose_remove() {
   [[ -n $call_lose ]] || return 0
-  local switch
-  for switch in swa swb; do ip netns exec "$prefix-$switch" nft delete table netdev lossy 2>/dev/null || true; done
+  local site
+  for site in "$call_caller_site" "$call_callee_site"; do
+    ip netns exec "$prefix-sw$site" nft delete table netdev lossy 2>/dev/null || true
+  done
 }
 
 # Of the caller's message log: status, phrase, Warning and Retry-After of the INVITE's final answer.
@@ -179,7 +204,8 @@ call_report() {
       '{ok: $ok, status: $status, phrase: $phrase, warning: $warning, retryAfter: $retryAfter, session: $session,
         callId: $callId, fromTag: $fromTag, callerExit: $caller, calleeExit: $callee, logs: $logs}'
   else
-    printf '%s@a.example > %s@b.example: %s %s%s\nsession %s  Call-ID %s\n' "$call_from" "$call_to" "$status" "$phrase" \
+    printf '%s@%s.example > %s@%s.example: %s %s%s\nsession %s  Call-ID %s\n' \
+      "$call_from" "$call_caller_site" "$call_to" "$call_callee_site" "$status" "$phrase" \
       "${warning:+; Warning: $warning}${retry:+; Retry-After: $retry}" "$session" "$call_id"
     if [[ $ok == false ]]; then
       say "expected status $call_expect; SIPp's exit codes: caller $caller_rc, callee $callee_rc; logs in $work"

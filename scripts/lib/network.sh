@@ -1,42 +1,7 @@
 # shellcheck shell=bash disable=SC2154
-# The lab's network: namespaces, two switches, veth pairs, addresses, routes. Uses: prefix.
+# Makes the network that topology.sh has planned, of namespaces, bridges and veth pairs. Uses: prefix, lab_*.
 #
-#   uac ──┐                                                    ┌── uas
-#   sip1 ─┤                                                    ├── sip2
-#   pol1 ─┼─ swa ── access R1 core ══ core R2 access ── swb ───┼── pol2
-#   load1 ┘                                ch ── ch            └── load2
-#
-# load1 and load2 take part in no call: they are where a flood of the core link comes from and goes to.
 # Every device is born inside its namespace: nothing of the lab is ever seen in the namespace of the machine.
-
-readonly lab_hosts=(uac sip1 pol1 load1 r1 r2 sip2 pol2 load2 uas ch)
-readonly lab_switches=(swa swb)
-
-# host device peer-namespace peer-device IPv4 IPv6
-readonly lab_links="
-uac  eth0   swa uac    10.1.0.10/24 fd01::10/64
-sip1 eth0   swa sip1   10.1.0.5/24  fd01::5/64
-pol1 eth0   swa pol1   10.1.0.6/24  fd01::6/64
-load1 eth0  swa load1  10.1.0.99/24 fd01::99/64
-r1   access swa r1     10.1.0.1/24  fd01::1/64
-uas  eth0   swb uas    10.3.0.10/24 fd03::10/64
-sip2 eth0   swb sip2   10.3.0.5/24  fd03::5/64
-pol2 eth0   swb pol2   10.3.0.6/24  fd03::6/64
-load2 eth0  swb load2  10.3.0.99/24 fd03::99/64
-r2   access swb r2     10.3.0.1/24  fd03::1/64
-"
-# Links without a switch: host device IPv4 IPv6, twice.
-readonly lab_direct_links="
-r1 core 10.2.0.1/30 fd02::1/64  r2 core 10.2.0.2/30 fd02::2/64
-ch eth0 10.4.0.7/24 fd04::7/64  r2 ch   10.4.0.1/24 fd04::1/64
-"
-# Hosts that see each other directly; their neighbour entries are fixed.
-readonly lab_segments=(
-  "uac:eth0 sip1:eth0 pol1:eth0 load1:eth0 r1:access"
-  "uas:eth0 sip2:eth0 pol2:eth0 load2:eth0 r2:access"
-  "r1:core r2:core"
-  "ch:eth0 r2:ch"
-)
 
 declare -A lab_v4=() lab_v6=() lab_mac=()
 
@@ -65,19 +30,10 @@ note_address() {
   lab_mac[$1]=$(mac_of "$2")
 }
 
-is_namespace() { [[ -e /run/netns/$1 ]]; }
-
-lab_namespaces() {
-  local host
-  for host in "${lab_hosts[@]}" "${lab_switches[@]}"; do printf '%s\n' "$prefix-$host"; done
-}
-
 # Every process in a namespace of this lab, one id a line.
 lab_processes() {
   local namespace
-  while read -r namespace; do
-    if is_namespace "$namespace"; then ip netns pids "$namespace" 2>/dev/null; fi
-  done < <(lab_namespaces)
+  while read -r namespace; do ip netns pids "$namespace" 2>/dev/null; done < <(namespaces_left)
   return 0
 }
 
@@ -105,7 +61,7 @@ set_kernel_switches() {
     settings=(net.ipv4.conf.{all,default}.rp_filter=0 net.ipv4.conf.{all,default}.send_redirects=0
       net.ipv6.conf.{all,default}.accept_dad=0 net.ipv6.conf.{all,default}.accept_ra=0
       net.ipv6.conf.{all,default}.router_solicitations=0)
-    if [[ $host == r? ]]; then settings+=(net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1); fi
+    if [[ $host == r? || $host == t ]]; then settings+=(net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1); fi
     ip netns exec "$prefix-$host" sysctl -qw "${settings[@]}"
   done
   for host in "${lab_switches[@]}"; do
@@ -164,16 +120,11 @@ host_batch() {
 }
 
 routes_batch() {
-  case $1 in
-    uac | sip1 | pol1 | load1) printf 'route add default via 10.1.0.1\nroute add default via fd01::1\n' ;;
-    uas | sip2 | pol2 | load2) printf 'route add default via 10.3.0.1\nroute add default via fd03::1\n' ;;
-    ch) printf 'route add default via 10.4.0.1\nroute add default via fd04::1\n' ;;
-    r1)
-      printf 'route add 10.%s.0.0/24 via 10.2.0.2\n' 3 4
-      printf 'route add fd0%s::/64 via fd02::2\n' 3 4
-      ;;
-    r2) printf 'route add 10.1.0.0/24 via 10.2.0.1\nroute add fd01::/64 via fd02::1\n' ;;
-  esac
+  local host to_v4 via_v4 to_v6 via_v6
+  while read -r host to_v4 via_v4 to_v6 via_v6; do
+    [[ $host == "$1" ]] || continue
+    printf 'route add %s via %s\nroute add %s via %s\n' "$to_v4" "$via_v4" "$to_v6" "$via_v6"
+  done <<<"$lab_routes"
 }
 
 # Without offloads a capture shows the packets as a wire would carry them. A lab without ethtool works
@@ -190,9 +141,7 @@ offloads_off() {
 network_down() {
   local namespace
   stop_processes
-  while read -r namespace; do
-    if is_namespace "$namespace"; then ip netns del "$namespace" || rm -f "/run/netns/$namespace"; fi
-  done < <(lab_namespaces)
+  while read -r namespace; do ip netns del "$namespace" || rm -f "/run/netns/$namespace"; done < <(namespaces_left)
 }
 
 stop_processes() {

@@ -1,27 +1,55 @@
 # shellcheck shell=bash disable=SC2154
 # The roles of the lab, each a process of its own in its namespace. Uses: prefix, SLUICE_LAB, repo_dir, configs.
 
-# In the order of starting: who is asked comes before who asks.
-readonly lab_roles=(ch pol1 pol2 r1 r2 sip1 sip2)
 readonly role_patience=15
 
+# Hosts with a role, in the order of starting: who is asked comes before who asks. A transit router has one once it has
+# a configuration; until then it forwards as it comes.
+planned_roles() {
+  local kind
+  local -a numbers
+  mapfile -t numbers < <(chosen_sites | cut -d ' ' -f 2)
+  printf 'ch\n'
+  printf 'pol%s\n' "${numbers[@]}"
+  if ((transit)) && [[ -f $configs/t.yaml || -f $SLUICE_LAB/pid/t ]]; then printf 't\n'; fi
+  for kind in r sip; do printf "$kind%s\n" "${numbers[@]}"; done
+}
+
 role_name() {
+  local role=''
   case $1 in
-    ch) printf clearinghouse ;;
-    pol1 | pol2) printf pdp ;;
-    r1 | r2) printf router ;;
-    sip1 | sip2) printf proxy ;;
-    *) die "no role runs on '$1'; there are: ${lab_roles[*]}" ;;
+    ch) role=clearinghouse ;;
+    pol?) role=pdp ;;
+    r? | t) role=router ;;
+    sip?) role=proxy ;;
   esac
+  if [[ -z $role ]] || ! has_host "$1"; then die "no role runs on '$1'; there are: $(planned_roles | xargs)"; fi
+  printf '%s' "$role"
 }
 
 check_roles_can_start() {
   local host
   need_tools node nft tc
   [[ -f $repo_dir/dist/cli/main.js ]] || die "Sluice is not built; run scripts/setup.sh"
-  for host in "${lab_roles[@]}"; do
-    [[ -f $configs/$host.yaml ]] || die "$configs/$host.yaml is missing; --configs DIR names the folder"
-  done
+  while read -r host; do need_config "$host"; done < <(planned_roles)
+}
+
+need_config() {
+  configs_are_derived || [[ -f $configs/$1.yaml ]] || die "$configs/$1.yaml is missing; --configs DIR names the folder"
+}
+
+# The checked-in files are those of two sites and the usual links.
+configs_are_derived() { ((sites > 2)) || [[ -n $link_rate ]]; }
+
+# configs_derive HOST…: what the roles of a lab with more sites, or with other links, are started from.
+configs_derive() {
+  configs_are_derived || return 0
+  chosen_sites |
+    node "$repo_dir/scripts/lab/derive-configs.mjs" "$configs" "$SLUICE_LAB/configs" "$link_rate" "$@" || exit "$?"
+}
+
+config_file() {
+  if configs_are_derived; then printf '%s' "$SLUICE_LAB/configs/$1.yaml"; else printf '%s' "$configs/$1.yaml"; fi
 }
 
 # The clearinghouse signs tokens with this key; the policy servers trust the certificate.
@@ -36,7 +64,8 @@ make_clearinghouse_key() {
 role_launch() {
   local host=$1 role
   role=$(role_name "$host")
-  local -a command=(node "$repo_dir/dist/cli/main.js" run "$role" -c "$configs/$host.yaml")
+  local -a command=(node "$repo_dir/dist/cli/main.js" run "$role" -c "$(config_file "$host")")
+  if [[ $role == router ]]; then link_rates_leave_to_role "$host"; fi
   [[ $role == router ]] || command=(setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "${command[@]}")
   rm -f "$SLUICE_LAB/run/$host.sock"
   (
@@ -69,33 +98,35 @@ role_await() {
 }
 
 roles_up() {
-  local host
-  for host in "${lab_roles[@]}"; do
-    # Policy servers before the routers and proxies that dial them.
-    if [[ $host == r1 ]]; then for_each_role role_await ch pol1 pol2; fi
-    role_launch "$host"
-  done
-  for_each_role role_await r1 r2 sip1 sip2
+  local -a hosts
+  mapfile -t hosts < <(planned_roles)
+  configs_derive "${hosts[@]}"
+  # Policy servers before the routers and proxies that dial them.
+  roles_start "${hosts[@]:0:sites+1}"
+  roles_start "${hosts[@]:sites+1}"
   wait_until 5 roles_are_connected || say "lab '$prefix': not every role has reached its policy server yet"
+}
+
+# All at once.
+roles_start() {
+  local host
+  for host in "$@"; do role_launch "$host"; done
+  for host in "$@"; do role_await "$host"; done
 }
 
 # Routers and proxies have their policy server, and the routers have been told their pools.
 roles_are_connected() {
-  sluice_show peers | jq -e '[.items[] | select(.role | test("^(r|sip)[12]$"))] | length >= 4 and all(.state == "open")' &&
-    sluice_show pools | jq -e '[.items[].role] | contains(["r1", "r2"])'
+  sluice_show peers |
+    jq -e --argjson n "$sites" '[.items[] | select(.role | test("^(r|sip)[1-4]$"))]
+      | length >= 2 * $n and all(.state == "open")' &&
+    sluice_show pools | jq -e --argjson n "$sites" '[.items[].role] | contains([range($n) | "r\(. + 1)"])'
 } >/dev/null 2>&1
 
 sluice_show() { node "$repo_dir/dist/cli/main.js" show "$1" --run-dir "$SLUICE_LAB/run" -o json; }
 
-for_each_role() {
-  local action=$1 host
-  shift
-  for host in "$@"; do "$action" "$host"; done
-}
-
 roles_status() {
   local host pid all=0
-  for host in "${lab_roles[@]}"; do
+  while read -r host; do
     pid=$(role_pid "$host")
     if [[ -n $pid ]]; then
       printf '%-24s running  pid %s\n' "$host ($(role_name "$host"))" "$pid"
@@ -103,7 +134,7 @@ roles_status() {
       printf '%-24s stopped\n' "$host ($(role_name "$host"))"
       all=1
     fi
-  done
+  done < <(planned_roles)
   return "$all"
 }
 
@@ -112,8 +143,10 @@ role_start_verb() {
   (($#)) || usage
   role_name "$host" >/dev/null
   [[ -z $(role_pid "$host") ]] || die "$host is running already"
-  configs=$(cat "$SLUICE_LAB/pid/$host.configs" 2>/dev/null || printf '%s' "$repo_dir/configs/lab")
+  configs=$(cat "$SLUICE_LAB/pid/$host.configs" 2>/dev/null || printf '%s' "$configs")
   [[ ${2-} == --configs ]] && configs=${3:?}
+  need_config "$host"
+  configs_derive "$host"
   role_launch "$host"
   role_await "$host"
 }

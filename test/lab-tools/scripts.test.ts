@@ -28,6 +28,31 @@ describe("netns-lab.sh", () => {
       expect(stderr).toContain("prefix");
     },
   );
+
+  it.each([
+    ["--sites", "1"],
+    ["--sites", "5"],
+    ["--sites", "two"],
+    ["--links", "10"],
+    ["--links", "0 Mbit/s"],
+    ["--links", "10 MB/s"],
+    ["--links", "10 Mbit/s; reboot"],
+  ])("refuses up %s %j in one line that says what it takes", async (option, value) => {
+    const { exitCode, stderr } = await lab("up", option, value);
+    expect(exitCode).toBe(2);
+    expect(lines(stderr)).toHaveLength(1);
+    expect(stderr).toContain(`${option} takes`);
+    expect(stderr).toContain(`'${value}'`);
+  });
+
+  it.each([[["--sites"]], [["--links"]], [["--transit", "yes"]], [["--rings", "3"]]])(
+    "explains itself after up %j",
+    async (args) => {
+      const { exitCode, stderr } = await lab("up", ...args);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain("usage: netns-lab.sh");
+    },
+  );
 });
 
 describe("linters", async () => {
