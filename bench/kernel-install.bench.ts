@@ -1,6 +1,9 @@
-/** Calls through the whole kernel port, against a spawned `nft -f -` that does the same beside as many resident flows. */
+/**
+ * Calls through the whole kernel port, against a spawned `nft -f -` that does the same beside as many resident flows.
+ * `BENCH_BACKEND=ebpf` takes that back end instead of nftables.
+ */
 import { execa } from "execa";
-import { openLinuxKernel } from "../src/kernel/linux.js";
+import { openKernel } from "../src/kernel/open.js";
 import type { FlowRule } from "../src/kernel/port.js";
 import { SILENT_LOGGER } from "../src/model/log.js";
 import { callOf, change, FLOWS_PER_CALL, openBenchState } from "./call.js";
@@ -17,7 +20,9 @@ const SUSTAINED_CALLS = 10_000;
 const UNDER_WAY = 64;
 const LOAD_STEP = 100;
 
-const kernel = await openLinuxKernel({ table: "sluice", log: SILENT_LOGGER, maxFlows: MAX_FLOWS });
+const backend = process.env.BENCH_BACKEND === "ebpf" ? "ebpf" : "nftables";
+const elementsOfFlow = backend === "ebpf" ? 1 : 2;
+const kernel = await openKernel({ backend, table: "sluice", log: SILENT_LOGGER, maxFlows: MAX_FLOWS });
 await openBenchState(kernel);
 await nft(`table inet peer {
   map s { type inet_proto . ipv4_addr . inet_service . ipv4_addr . inet_service : mark; size ${MAX_FLOWS}
@@ -72,7 +77,7 @@ async function compareInstall(flows: number): Promise<void> {
     const ratio = baseline / value;
     printFigure({
       bench: "kernel",
-      figure: `${verb} one call, ${flows} flows resident, p50`,
+      figure: `${verb} one call, ${flows} flows resident, ${backend}, p50`,
       value: rounded(value),
       unit: "ms",
       baseline: rounded(baseline),
@@ -99,7 +104,7 @@ async function sustained(): Promise<void> {
   const baseline = BASELINE_RUNS / ((performance.now() - baselineStarted) / 1000);
   printFigure({
     bench: "kernel",
-    figure: `sessions installed, ${UNDER_WAY} under way`,
+    figure: `sessions installed, ${UNDER_WAY} under way, ${backend}`,
     value: rounded(value),
     unit: "1/s",
     baseline: rounded(baseline),
@@ -113,7 +118,7 @@ async function sustained(): Promise<void> {
   }
 }
 
-/** 50,000 flows are 100,000 elements. */
+/** 50,000 flows are 100,000 elements of nftables. */
 async function counters(): Promise<void> {
   const wanted = 50_000;
   for (let call = wanted / FLOWS_PER_CALL; call < resident; call += LOAD_STEP) {
@@ -129,7 +134,7 @@ async function counters(): Promise<void> {
   const [value, baseline] = [median(times) / 1000, median(peer) / 1000];
   printFigure({
     bench: "kernel",
-    figure: `counters of ${found * 2} elements, read`,
+    figure: `counters of ${found * elementsOfFlow} elements, ${backend}, read`,
     value: rounded(value),
     unit: "s",
     baseline: rounded(baseline),

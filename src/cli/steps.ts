@@ -10,6 +10,11 @@ const quoted = (word: string): string => (PLAIN.test(word) ? word : `'${word.rep
 export function renderSteps(steps: readonly StepView[]): string {
   return steps
     .map(({ tool, args, input }) => {
+      // The system call has no tool: a shell passes over it.
+      if (tool === "bpf")
+        return linesOf(input)
+          .map((line) => `# bpf(2): ${line}\n`)
+          .join("");
       const command = [tool, ...args].map(quoted).join(" ");
       if (input === "") return `${command}\n`;
       const end = endFor(input);
@@ -17,6 +22,8 @@ export function renderSteps(steps: readonly StepView[]): string {
     })
     .join("");
 }
+
+const linesOf = (input: string): readonly string[] => input.split("\n").filter((line) => line.trim() !== "");
 
 function endFor(input: string): string {
   const lines = new Set(input.split("\n"));
@@ -28,6 +35,6 @@ function endFor(input: string): string {
 /** One line for each thing that is done, for people. */
 export const stepLines = (steps: readonly StepView[]): readonly string[] =>
   steps.flatMap(({ tool, args, input }) => {
-    const lines = input.split("\n").filter((line) => line.trim() !== "");
+    const lines = linesOf(input);
     return lines.length === 0 ? [[tool, ...args].join(" ")] : lines.map((line) => `${tool} ${line.trim()}`);
   });

@@ -51,11 +51,13 @@ export const routerSchema = (context: PathContext) =>
       .strictObject({
         table: identifier().default("sluice").describe("Name of the own nftables table (family inet)."),
         backend: z
-          .enum(["auto", "nftables", "iptables", "dsmark"])
+          .enum(["auto", "nftables", "iptables", "dsmark", "ebpf"])
           .default("auto")
           .describe(
             "What marks, polices and counts. `auto` takes nftables, or iptables with ipset where nftables does not work. " +
-              "`dsmark` has the queueing discipline DSMARK set the code points; Linux 6.3 and later do not have it.",
+              "`dsmark` has the queueing discipline DSMARK set the code points; Linux 6.3 and later do not have it. " +
+              "`ebpf` has one program at the interfaces do all of it, on Linux 6.6 and later: the least work for a packet, " +
+              "but no tunnels, and not for gateways with source NAT.",
           ),
         programming: z
           .enum(["auto", "netlink", "shell"])

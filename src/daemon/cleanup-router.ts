@@ -1,11 +1,13 @@
 /** `sluice cleanup`: takes away what a router left in the kernel, whichever back end it was. */
 import type { RouterConfig } from "../config/router.js";
 import type { StepView } from "../control/views.js";
+import { probeEbpf } from "../kernel/ebpf/probe.js";
 import { isMissing, openKernel, PROBES } from "../kernel/open.js";
 import type { Logger } from "../model/log.js";
 
 /** All that ever leave something. */
-const BACKENDS = ["nftables", "iptables"] as const;
+const BACKENDS = ["nftables", "iptables", "ebpf"] as const;
+const ALL_PROBES = { ...PROBES, ebpf: probeEbpf };
 
 export interface CleanupResult {
   /** What was run, or would be; empty if there is nothing of ours. */
@@ -19,7 +21,7 @@ export async function cleanupRouter(config: RouterConfig, dryRun: boolean, log: 
   const steps = new Map<string, StepView>();
   const skipped: { readonly backend: string; readonly why: string }[] = [];
   for (const backend of BACKENDS) {
-    const probed = await PROBES[backend]();
+    const probed = await ALL_PROBES[backend]();
     if (isMissing(probed)) {
       skipped.push({ backend, why: `${probed.outcome} (${probed.evidence})` });
       continue;

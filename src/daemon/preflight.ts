@@ -1,6 +1,7 @@
 /** Composition of `sluice doctor`: the configuration's part that preflight needs, and the machine that we run on. */
 import type { RoleConfig } from "../config/load.js";
 import type { RouterConfig } from "../config/router.js";
+import { probeEbpf } from "../kernel/ebpf/probe.js";
 import { PACKET_MARK } from "../kernel/iptables/packet-mark.js";
 import { openLinuxKernel } from "../kernel/linux.js";
 import type { Finding } from "../kernel/preflight/finding.js";
@@ -30,6 +31,7 @@ export function examine(config: RoleConfig | undefined): Promise<readonly Findin
     scratch: (command) => turn(() => runInScratch(command)),
     subject,
     netlink: () => probeNetlink(subject.table),
+    ebpf: probeEbpf,
     checks: isRouter ? ROUTER_CHECKS : USER_CHECKS,
   });
 }

@@ -8,7 +8,7 @@ import type { ElementStore } from "./element-store.js";
 import { Gate } from "./gate.js";
 import { type ObservedTunnels, Tunnels } from "./link/tunnels.js";
 import { NetlinkAgent } from "./netlink/agent/agent.js";
-import { NfTables } from "./netlink/nf-tables.js";
+import { type Generation, NfTables } from "./netlink/nf-tables.js";
 import { Routing } from "./netlink/routing.js";
 import { NftClassifier } from "./nft/nft-classifier.js";
 import { openElements, type Programming } from "./nft/open-elements.js";
@@ -91,7 +91,7 @@ export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Linu
       log,
       clock,
       overlap,
-      ...(netlink === undefined ? {} : { netlink }),
+      ...(netlink === undefined ? {} : { generation: () => netlink.generation() }),
       agents: [agent, readings],
     });
   } catch (error) {
@@ -116,8 +116,8 @@ export interface LinuxParts {
    * not wait for each other. None by default.
    */
   readonly overlap?: number;
-  /** Tells the generation of the ruleset, so that another's change is seen. */
-  readonly netlink?: NfTables;
+  /** Tells whether somebody else changed what packets are classified by. Absent: only a reading can say. */
+  readonly generation?: () => Promise<Generation>;
   readonly clock?: Clock;
   /** Ended with the kernel. */
   readonly agents?: readonly NetlinkAgent[];
@@ -198,8 +198,7 @@ export class LinuxKernel implements KernelPort {
 
   /** @throws KernelError KERNEL_NETLINK, KERNEL_TIMEOUT where it cannot be watched. */
   async watch(listener: (event: KernelEvent) => void): Promise<KernelWatch> {
-    const { netlink, routing, log, clock = SYSTEM_CLOCK } = this.#parts;
-    const generation = netlink && (() => netlink.generation());
+    const { generation, routing, log, clock = SYSTEM_CLOCK } = this.#parts;
     const watch = new Watch({ generation, devices: () => routing.devices(), clock, log }, listener);
     // Alone: the generation must not be read while our own tools change it.
     await this.#gate.exclusive(() => watch.start());

@@ -8,7 +8,7 @@ import type { KernelPort } from "./port.js";
 import type { ProbeResult } from "./probe/outcome.js";
 import { probe } from "./probe/scratch.js";
 
-export type Backend = "auto" | "nftables" | "iptables" | "dsmark";
+export type Backend = "auto" | "nftables" | "iptables" | "dsmark" | "ebpf";
 
 export interface OpenKernelOptions {
   /** `auto` by default: nftables where it works, else iptables. */
@@ -65,6 +65,8 @@ export async function openKernel(options: OpenKernelOptions): Promise<KernelPort
       return openIptables(options);
     case "dsmark":
       return openDsmark(options);
+    case "ebpf":
+      return openEbpf(options);
     case "auto":
       return openFirst(options);
   }
@@ -99,6 +101,11 @@ function unsupported(backend: Backend, why: string, remedy: string): KernelError
 async function openDsmark(options: OpenKernelOptions): Promise<KernelPort> {
   const { openDsmarkKernel } = await import("./dsmark/open.js");
   return openDsmarkKernel(options);
+}
+
+async function openEbpf(options: OpenKernelOptions): Promise<KernelPort> {
+  const { openEbpfKernel } = await import("./ebpf/open.js");
+  return openEbpfKernel(options);
 }
 
 async function openIptables(options: OpenKernelOptions): Promise<KernelPort> {

@@ -157,7 +157,7 @@ export interface ApplyResult {
 
 /** Something that may have changed what is ours. None is lost: where the kernel dropped one, `lost` takes its place. */
 export type KernelEvent =
-  /** Somebody else changed nf_tables: perhaps our table, perhaps another. */
+  /** Somebody else changed what packets are classified by: perhaps ours, perhaps another's. */
   | { readonly kind: "ruleset" }
   /** A device came, went, was renamed, went up or down, or changed its speed. */
   | { readonly kind: "interface"; readonly interface: string }
@@ -175,9 +175,12 @@ export interface KernelWatch {
   close(): Promise<void>;
 }
 
-/** One call of a tool as it would be made, in order: what `--dry-run` prints. */
+/**
+ * One call of a tool as it would be made, in order: what `--dry-run` prints. `bpf` is the system call, which no tool makes: its
+ * input is for reading.
+ */
 export interface RenderedStep {
-  readonly tool: "nft" | "tc" | "ip" | "iptables-restore" | "ip6tables-restore" | "ipset";
+  readonly tool: "nft" | "tc" | "ip" | "iptables-restore" | "ip6tables-restore" | "ipset" | "bpf";
   /** Its arguments. */
   readonly args: readonly string[];
   /** Its standard input. */
@@ -186,7 +189,7 @@ export interface RenderedStep {
 
 /** Which parts of Linux carry it out, for `doctor` and `show`. */
 export interface BackendInfo {
-  readonly name: "nftables" | "iptables" | "dsmark" | "fake";
+  readonly name: "nftables" | "iptables" | "dsmark" | "ebpf" | "fake";
   /** One sentence: what it uses, and why this was chosen. */
   readonly detail: string;
 }

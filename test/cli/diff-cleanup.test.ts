@@ -158,4 +158,10 @@ describe("steps as a script", () => {
     const out = execFileSync("sh", ["-e", "-c", script], { encoding: "utf8" });
     expect(out).toBe(`it's|$(id)|two words||${input}no newline\n`);
   });
+
+  it("shows what no tool does as a comment", () => {
+    const script = renderSteps([{ tool: "bpf", args: [], input: "attach a to b egress\nflow remove $(exit 3)\n" }]);
+    expect(script).toBe("# bpf(2): attach a to b egress\n# bpf(2): flow remove $(exit 3)\n");
+    expect(execFileSync("sh", ["-e", "-c", script], { encoding: "utf8" })).toBe("");
+  });
 });

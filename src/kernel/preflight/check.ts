@@ -15,6 +15,8 @@ export interface CheckContext {
   readonly probe: (command: ScratchCommand) => Promise<ProbeResult>;
   /** Whether sessions can be programmed over netlink. */
   readonly netlink: () => Promise<ProbeResult>;
+  /** Whether programs can be loaded and attached to the egress of devices. */
+  readonly ebpf: () => Promise<ProbeResult>;
 }
 
 export interface Check {

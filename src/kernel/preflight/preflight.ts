@@ -4,6 +4,7 @@ import { probe, type ScratchCommand, type ScratchRunner } from "../probe/scratch
 import type { Check, CheckContext } from "./check.js";
 import { backendChecks } from "./checks/backend.js";
 import { capabilityCheck } from "./checks/capabilities.js";
+import { ebpfChecks } from "./checks/ebpf.js";
 import { featureChecks } from "./checks/features.js";
 import { foreignRuleChecks } from "./checks/foreign-rules.js";
 import { forwardingChecks } from "./checks/forwarding.js";
@@ -26,6 +27,7 @@ export const ROUTER_CHECKS: readonly Check[] = [
   ...versionChecks,
   ...backendChecks,
   ...featureChecks,
+  ...ebpfChecks,
   ...linkChecks,
   ...htbChecks,
   ...forwardingChecks,
@@ -47,18 +49,21 @@ export interface PreflightOptions {
   readonly subject: Subject;
   /** Opens netlink as a router would. */
   readonly netlink: () => Promise<ProbeResult>;
+  /** Loads and attaches as a router would. */
+  readonly ebpf: () => Promise<ProbeResult>;
   readonly checks?: readonly Check[];
 }
 
 /** Changes nothing on the machine. Never rejects: a check that fails is itself a finding. */
 export async function preflight(options: PreflightOptions): Promise<readonly Finding[]> {
-  const { machine, scratch, subject, netlink, checks = ROUTER_CHECKS } = options;
+  const { machine, scratch, subject, netlink, ebpf, checks = ROUTER_CHECKS } = options;
   const context: CheckContext = {
     machine,
     subject,
     sources: sourcesOf(machine),
     probe: eachOnce((command) => probe(command, scratch)),
     netlink: once(netlink),
+    ebpf: once(ebpf),
   };
   return (await Promise.all(checks.map((check) => runCheck(check, context)))).flat();
 }

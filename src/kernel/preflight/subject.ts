@@ -2,7 +2,7 @@
 import type { BitsPerSecond } from "../../model/units.js";
 import { PROTOCOL_NUMBER, TUNNEL_MARK, TunnelNames } from "../link/tunnel.js";
 
-export type Backend = "auto" | "nftables" | "iptables" | "dsmark";
+export type Backend = "auto" | "nftables" | "iptables" | "dsmark" | "ebpf";
 
 export interface SubjectInterface {
   readonly name: string;

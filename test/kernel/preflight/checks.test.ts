@@ -56,6 +56,7 @@ describe("without the right to look", () => {
     files: { "/proc/self/status": "Name:\tnode\nCapEff:\t0000000000000000\nSeccomp:\t0\n" },
     tools: { [RULESET]: failed(NO_RIGHT) },
     probe: (): CommandResult => ({ exitCode: 1, stderr: "unshare: unshare failed: Operation not permitted" }),
+    ebpf: async () => ({ outcome: "unknown", evidence: "not allowed" }) as const,
   };
 
   it("nothing is said to be missing", async () => {
@@ -452,6 +453,7 @@ describe("preflight", () => {
       scratch: async () => ({ exitCode: 0, stderr: "" }),
       subject: GENERAL_SUBJECT,
       netlink: async () => ({ outcome: "supported", evidence: "" }),
+      ebpf: async () => ({ outcome: "supported", evidence: "" }),
       checks: [check],
     });
     expect(findings).toMatchObject([
@@ -477,6 +479,7 @@ describe("preflight", () => {
       },
       subject: { ...GENERAL_SUBJECT, isConfigured: true },
       netlink: async () => ({ outcome: "missing in tool", evidence: "" }),
+      ebpf: async () => ({ outcome: "missing in tool", evidence: "" }),
     });
     const faults = findings.filter(({ severity }) => severity !== "ok" && severity !== "unknown");
     expect(faults.length).toBeGreaterThan(10);

@@ -62,6 +62,7 @@ export interface Examination extends Recording {
   /** What a probe leaves; success by default. */
   readonly probe?: (command: ScratchCommand) => CommandResult;
   readonly netlink?: Parameters<typeof preflight>[0]["netlink"];
+  readonly ebpf?: Parameters<typeof preflight>[0]["ebpf"];
 }
 
 /** What preflight finds with this id. */
@@ -70,11 +71,18 @@ export async function find(id: string, examination: Examination): Promise<readon
   return findings.filter((finding) => finding.id === id);
 }
 
-export function examine({ subject = {}, probe, netlink, ...recording }: Examination): Promise<readonly Finding[]> {
+export function examine({
+  subject = {},
+  probe,
+  netlink,
+  ebpf,
+  ...recording
+}: Examination): Promise<readonly Finding[]> {
   return preflight({
     machine: recorded(recording),
     scratch: async (command) => probe?.(command) ?? { exitCode: 0, stderr: "" },
     subject: { ...SUBJECT, ...subject },
     netlink: netlink ?? (async () => ({ outcome: "supported", evidence: "" })),
+    ebpf: ebpf ?? (async () => ({ outcome: "supported", evidence: "" })),
   });
 }

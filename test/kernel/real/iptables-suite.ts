@@ -24,9 +24,9 @@ const WIDE_BUCKET = 51;
 const TIGHT = { ...POLICED, burst: octets(2000), packetSize: octets(SIZE) };
 const TIGHT_BUCKET = 10;
 
-const media = (port: number, family: "v4" | "v6" = "v4", sourcePort: number | undefined = 5000): FlowRule["key"] => ({
+const media = (port: number, family: "v4" | "v6" = "v4", sourcePort: number | "any" = 5000): FlowRule["key"] => ({
   protocol: "udp",
-  source: { address: A[family], port: sourcePort },
+  source: { address: A[family], port: sourcePort === "any" ? undefined : sourcePort },
   destination: { address: B[family], port },
 });
 
@@ -72,8 +72,8 @@ export function describeIptables(name: string, version: RegExp): void {
       flow(1, { key: media(6001), dscp: dscp(46), ...POLICED, outOfProfile: { action: "drop" } }),
       flow(2, { key: media(6002), dscp: dscp(34), pool: 2, ...POLICED, outOfProfile: remark(36) }),
       flow(3, { key: media(6003, "v6"), dscp: dscp(46), ...POLICED, outOfProfile: remark(0) }),
-      flow(4, { key: media(6004, "v6", undefined), dscp: dscp(46), outOfProfile: { action: "drop" } }),
-      flow(5, { key: media(6005, "v4", undefined), dscp: dscp(63), outOfProfile: { action: "drop" } }),
+      flow(4, { key: media(6004, "v6", "any"), dscp: dscp(46), outOfProfile: { action: "drop" } }),
+      flow(5, { key: media(6005, "v4", "any"), dscp: dscp(63), outOfProfile: { action: "drop" } }),
       flow(6, { key: media(6006), dscp: dscp(46), ...TIGHT, outOfProfile: { action: "drop" } }),
     ];
     const wanted: DesiredState = desired(flows, {

@@ -21,9 +21,9 @@ const TIGHT = {
 };
 
 type Family = "v4" | "v6";
-const media = (port: number, family: Family, sourcePort: number | undefined = 5000): FlowRule["key"] => ({
+const media = (port: number, family: Family): FlowRule["key"] => ({
   protocol: "udp",
-  source: { address: A[family], port: sourcePort },
+  source: { address: A[family], port: 5000 },
   destination: { address: B[family], port },
 });
 const anySource = (port: number, family: Family): FlowRule["key"] => {

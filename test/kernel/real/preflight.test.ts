@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { probeEbpf } from "../../../src/kernel/ebpf/probe.js";
 import { TunnelNames } from "../../../src/kernel/link/tunnel.js";
 import { openLinuxKernel } from "../../../src/kernel/linux.js";
 import type { Check } from "../../../src/kernel/preflight/check.js";
@@ -26,13 +27,14 @@ const SUBJECT: Subject = {
 /** Probes and versions do not change from one test to the next. */
 const QUICK = ROUTER_CHECKS.filter(({ name }) => !/^(feature|backend|version|clock)\./.test(name));
 
-const examine = (checks: readonly Check[] = QUICK): Promise<readonly Finding[]> =>
+const examine = (checks: readonly Check[] = QUICK, changes: Partial<Subject> = {}): Promise<readonly Finding[]> =>
   preflight({
     machine: openLinuxMachine({ toolTimeoutMs: 10_000 }),
     scratch: runInScratch,
-    subject: SUBJECT,
+    subject: { ...SUBJECT, ...changes },
     checks,
     netlink: async () => ({ outcome: "supported", evidence: "" }),
+    ebpf: probeEbpf,
   });
 
 const shell = (command: string): Promise<string> => run("sh", "-ec", `PATH=$PATH:/usr/sbin:/sbin\n${command}`);
@@ -374,6 +376,14 @@ iptables-legacy -t mangle -F`);
       await shell(`iptables-legacy -t mangle -A FORWARD -p sctp -j ACCEPT\n${inChain("input", "accept")}`);
       const found = (await examine()).find(({ id }) => id === "neighbour.legacy");
       expect(found).toMatchObject({ severity: "warning", what: expect.stringContaining("beside rules of nftables") });
+    });
+
+    it("warns of source NAT where packets are recognised after it", async () => {
+      const masquerade = ["type nat hook postrouting priority srcnat", 'oifname "wan0" masquerade'];
+      await shell(nft("table ip home {", "chain post {", ...masquerade, "}", "}"));
+      const found = (await examine(QUICK, { backend: "ebpf" })).find(({ id }) => id === "ebpf.sourceNat");
+      expect(found).toMatchObject({ severity: "warning", what: expect.stringContaining("ip home post") });
+      expect((await examine()).find(({ id }) => id === "ebpf.sourceNat")).toBeUndefined();
     });
 
     it("minds only the bits of the mark that are ours, and only where packets of sessions pass", async () => {

@@ -1,6 +1,7 @@
 /** Which back end a router would take here, and how it would program it. */
 import type { Check, CheckContext } from "../check.js";
 import { type Finding, fault, fine, unseen } from "../finding.js";
+import { EBPF } from "./ebpf.js";
 import { type BackendName, neededBy } from "./features.js";
 
 /** `auto` tries them in this order. */
@@ -19,10 +20,12 @@ async function usability(context: CheckContext, backend: BackendName): Promise<U
   const results = await Promise.all(features.map(({ command }) => context.probe(command)));
   const named = (isIt: (outcome: string) => boolean): readonly string[] =>
     features.filter((_, index) => isIt(results[index]?.outcome ?? "unknown")).map(({ name }) => name);
+  const isMissing = (outcome: string): boolean => outcome.startsWith("missing");
+  const program = backend === "ebpf" ? (await context.ebpf()).outcome : "supported";
   return {
     backend,
-    missing: named((outcome) => outcome.startsWith("missing")),
-    doubtful: named((outcome) => outcome === "unknown"),
+    missing: [...named(isMissing), ...(isMissing(program) ? [EBPF] : [])],
+    doubtful: [...named((outcome) => outcome === "unknown"), ...(program === "unknown" ? [EBPF] : [])],
   };
 }
 

@@ -46,6 +46,7 @@ export function touchesOf(expressions: readonly unknown[]): readonly Touch[] {
     if (mangle !== undefined) return writeOf(mangle);
     const target = fieldsOf(fields.xt)?.name;
     if (typeof target === "string" && fieldsOf(fields.xt)?.type === "target") return foreignTarget(target);
+    if ("snat" in fields || "masquerade" in fields) return [{ kind: "sourceNat" }];
     if (fieldsOf(fields.flow)?.op === "add") return [{ kind: "offload" }];
     const bits = bitsRead(statement);
     return bits === 0 ? [] : [{ kind: "mark", access: "read", bits }];

@@ -12,6 +12,8 @@ export type Touch =
   | { readonly kind: "dscp" }
   /** Chooses the class of the queue. */
   | { readonly kind: "priority" }
+  /** Gives a packet another source. */
+  | { readonly kind: "sourceNat" }
   /** Takes a flow out of the hooks. */
   | { readonly kind: "offload" };
 
@@ -87,6 +89,10 @@ export function touchesOfTarget(name: string): readonly Touch[] {
       return [{ kind: "dscp" }];
     case "CLASSIFY":
       return [{ kind: "priority" }];
+    case "SNAT":
+    case "MASQUERADE":
+    case "NETMAP":
+      return [{ kind: "sourceNat" }];
     case "FLOWOFFLOAD":
       return [{ kind: "offload" }];
     default:
