@@ -9,11 +9,12 @@ source "$script_dir/lib/common.sh"
 exec 1>&2
 
 readonly packages=(nftables iproute2 tshark tcpdump sip-tester openssl procps util-linux iputils-ping ethtool jq shellcheck
-  libxml2-utils iptables ipset
+  libxml2-utils iptables ipset python3-scapy
   python3 make g++)
 # The command by which a package is known to be there; kept beside the list because asking dpkg for
 # each is slower than looking.
-readonly -A probe=([nftables]=nft [iproute2]=ip [sip-tester]=sipp [procps]=sysctl [libxml2-utils]=xmllint [util-linux]=setpriv [iputils-ping]=ping)
+readonly -A probe=([nftables]=nft [iproute2]=ip [sip-tester]=sipp [procps]=sysctl [libxml2-utils]=xmllint [util-linux]=setpriv [iputils-ping]=ping
+  [python3-scapy]=scapy)
 
 check_machine() {
   [[ -r /etc/os-release ]] || die "this is not Debian: /etc/os-release is missing"

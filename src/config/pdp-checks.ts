@@ -1,8 +1,10 @@
 /** What must fit together in a policy server's file. */
 
 import { type CrossProblem, duplicates } from "./common.js";
-import { nearest } from "./nearest.js";
+import { checkCommunities } from "./community-checks.js";
 import type { PdpConfig } from "./pdp.js";
+import { checkPools, mostOf } from "./pool-checks.js";
+import { unknownName } from "./unknown-name.js";
 
 export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
   return [
@@ -36,29 +38,26 @@ export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
       (prefix) => prefix,
       (index) => ["access", "prefixes", index],
     ),
-    ...config.classes.flatMap((item, index) =>
-      unknownName(
-        "pool",
-        item.pool,
-        config.pools.map((pool) => pool.name),
-        ["classes", index, "pool"],
-      ),
-    ),
+    ...config.classes.flatMap((item, index) => checkClass(config, item, index)),
     ...config.rules.flatMap((rule, index) => checkRule(config, rule, index)),
+    ...checkCommunities(config),
+    ...checkPools(config),
     ...checkTimes(config),
   ];
 }
 
-function unknownName(
-  what: string,
-  name: string,
-  known: readonly string[],
-  path: CrossProblem["path"],
-): readonly CrossProblem[] {
-  if (known.includes(name)) return [];
-  const near = nearest(name, known);
-  const remedy = near === undefined ? `there are ${known.join(", ")}` : `did you mean "${near}"?`;
-  return [{ path, message: `there is no ${what} "${name}"`, remedy }];
+function checkClass(config: PdpConfig, item: PdpConfig["classes"][number], index: number): readonly CrossProblem[] {
+  const { name, pool } = item;
+  if (pool !== undefined) {
+    const known = config.pools.filter(({ from }) => from === undefined).map((candidate) => candidate.name);
+    const between = config.pools.some((candidate) => candidate.name === pool && candidate.from !== undefined);
+    if (!between) return unknownName("pool", pool, known, ["classes", index, "pool"]);
+    const message = `pool "${pool}" is between two communities, and found without being named here`;
+    return [{ path: ["classes", index, "pool"], message, remedy: "name a pool without communities, or none" }];
+  }
+  if (config.pools.some((candidate) => candidate.class === name)) return [];
+  const message = `class "${name}" has no pool: each of its sessions would be refused`;
+  return [{ path: ["classes", index, "name"], message, remedy: 'add "pool:", or pools between communities for it' }];
 }
 
 function checkRule(config: PdpConfig, rule: PdpConfig["rules"][number], index: number): readonly CrossProblem[] {
@@ -82,13 +81,15 @@ function checkRule(config: PdpConfig, rule: PdpConfig["rules"][number], index: n
   return [{ path: ["rules", index, "class"], message, remedy: "take the class away, or make the treatment assured" }];
 }
 
-/** A flow that alone is larger than its pool would always be refused: surely a slip of the pen. */
+/** A flow that alone is larger than every pool of its class would always be refused: surely a slip of the pen. */
 function checkRuleRate(config: PdpConfig, rule: PdpConfig["rules"][number], index: number): readonly CrossProblem[] {
-  const poolName = config.classes.find((item) => item.name === rule.class)?.pool;
-  const pool = config.pools.find((item) => item.name === poolName);
-  if (pool === undefined || rule.maxRate === undefined || rule.maxRate <= pool.rate) return [];
-  const message = `maxRate is more than pool "${pool.name}" has`;
-  return [{ path: ["rules", index, "maxRate"], message, remedy: "lower it, or give the pool a higher rate" }];
+  const { maxRate } = rule;
+  const named = config.classes.find((item) => item.name === rule.class)?.pool;
+  const pools = config.pools.filter((pool) => pool.name === named || pool.class === rule.class);
+  if (maxRate === undefined || pools.length === 0 || pools.some((pool) => maxRate <= mostOf(pool))) return [];
+  const path = ["rules", index, "maxRate"];
+  const message = `maxRate is more than pool "${pools.map((pool) => pool.name).join('" or "')}" has`;
+  return [{ path, message, remedy: "lower it, or give the pool a higher rate" }];
 }
 
 function checkTimes(config: PdpConfig): readonly CrossProblem[] {

@@ -4,6 +4,8 @@ import { dscpOf } from "../model/phb.js";
 import { millis, octets } from "../model/units.js";
 import { commonKeys } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
+import { communityKeys, linkKeys, poolKeys } from "./pdp-pools.js";
+import { timeZone } from "./pool-schedule.js";
 import {
   clientType,
   count,
@@ -40,13 +42,6 @@ const accessKeys = () =>
       .describe("Octets per packet that the link counts beyond layer 3: 14 on Ethernet."),
   });
 
-const poolKeys = () =>
-  z.strictObject({
-    name: identifier().describe("Name of the pool."),
-    id: count(1, 0x7fff).describe("Number of the pool: becomes the number of its HTB class; at most 494 with DSMARK."),
-    rate: rate().describe("What all sessions of the pool may use together, each direction, counted at layer 2."),
-  });
-
 const outOfProfile = () =>
   z
     .union([z.literal("drop"), z.strictObject({ remark: phb().describe("Behaviour for packets above the rate.") })])
@@ -54,14 +49,24 @@ const outOfProfile = () =>
       value === "drop" ? ({ action: "drop" } as const) : ({ action: "remark", dscp: dscpOf(value.remark) } as const),
     );
 
+export const SHED_TREATMENTS = ["bestEffort", "bye"] as const;
+
 const classKeys = () =>
   z.strictObject({
     name: identifier().describe("Name of the service class."),
-    pool: identifier().describe("Pool that sessions of this class draw from."),
+    pool: identifier()
+      .optional()
+      .describe("Pool of sessions that no pool between communities is for; without one they are refused."),
     phb: phb().describe("Per-hop behaviour: the DSCP that packets get."),
     outOfProfile: outOfProfile()
       .default({ action: "drop" })
       .describe("What becomes of packets above a flow's rate: `drop`, or `{remark: BE}`."),
+    whenShed: z
+      .enum(SHED_TREATMENTS)
+      .optional()
+      .describe(
+        "Sessions that must let go, as bandwidth was taken back: `bestEffort` (if left out), or ended by a `bye`.",
+      ),
   });
 
 export const MEDIA_TYPES = ["audio", "video", "text", "application", "message"] as const;
@@ -75,6 +80,9 @@ const ruleKeys = () =>
     media: z.array(z.enum(MEDIA_TYPES)).min(1).optional().describe("Media that a session may have; all if left out."),
     class: identifier().optional().describe("Service class of the session; needed when it is assured."),
     maxRate: rate().optional().describe("Highest rate of one flow, counted at layer 3."),
+    priority: count(0, 7)
+      .optional()
+      .describe("Importance: when bandwidth is taken back, sessions of the lowest let go first; 0 if left out."),
     maxSessionsPerUser: count(1, 100_000).optional().describe("Most sessions that one caller may have at a time."),
     treatment: z
       .enum(TREATMENTS)
@@ -101,7 +109,14 @@ export const pdpSchema = (context: PathContext) =>
     cops: copsKeys().describe("The COPS server."),
     domain: domainName().describe("Users of this domain start their sessions here."),
     access: accessKeys().describe("The access network that is managed."),
-    pools: z.array(poolKeys()).min(1).max(256).describe("Bandwidth set aside for sessions."),
+    communities: z
+      .array(communityKeys())
+      .max(10_000)
+      .default([])
+      .describe("Sites or user groups between which pools are; their edge routers enforce."),
+    links: z.array(linkKeys()).max(10_000).default([]).describe("Links that pools lie in: sessions take from each."),
+    pools: z.array(poolKeys()).min(1).max(4096).describe("Bandwidth set aside for sessions."),
+    timeZone: timeZone().default("UTC").describe("Time zone of the pools' schedules."),
     classes: z.array(classKeys()).min(1).max(256).describe("Service classes: how packets are treated."),
     rules: z.array(ruleKeys()).max(10_000).describe("Who may start what. The first rule that fits decides."),
     defaultTreatment: z

@@ -53,6 +53,13 @@ export interface PoolView {
   readonly used: BitsPerSecond;
   readonly free: BitsPerSecond;
   readonly sessions: number;
+  /** Each direction, where the account is kept: `used` is the larger. */
+  readonly up?: BitsPerSecond;
+  readonly down?: BitsPerSecond;
+  /** What the network has confirmed, for a pool that is reserved in it. */
+  readonly reserved?: BitsPerSecond;
+  /** Sessions that wait for more. */
+  readonly waiting?: number;
 }
 
 /** One class of one interface; octets counted at layer 2. */

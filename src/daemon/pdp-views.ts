@@ -10,6 +10,7 @@ import { bitsPerSecond, dscp, millis } from "../model/units.js";
 import { addFlowCounters } from "../model/usage.js";
 import { rateOf } from "../pdp/admission.js";
 import type { AdmissionLedger } from "../pdp/ledger.js";
+import type { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import type { RouterLink } from "../pdp/router/router-link.js";
 import type { SessionRecord } from "../pdp/session-record.js";
 import type { SessionService } from "../pdp/session-service.js";
@@ -22,6 +23,7 @@ export interface PdpParts {
   readonly service: SessionService;
   readonly store: SessionStore;
   readonly ledger: AdmissionLedger;
+  readonly keeper: PoolKeeper;
   readonly sip: SipLink;
   readonly router: RouterLink;
 }
@@ -64,23 +66,33 @@ const flowsOf = ({ flows }: SessionRecord) => flows.map(({ flow }) => flow);
 function policies({ config, service }: PdpParts): readonly PolicyView[] {
   return service.live().flatMap(({ id, class: name, flows }) => {
     const serviceClass = config.classes.find((candidate) => candidate.name === name);
-    return flows.map(({ instance, flow }) => ({
+    return flows.map(({ instance, flow, pool }) => ({
       id: instance,
       session: id,
       flow: describeFlow(flow.key),
       dscp: serviceClass === undefined ? dscp(0) : dscpOf(serviceClass.phb),
-      pool: serviceClass?.pool ?? "",
+      pool: pool ?? serviceClass?.pool ?? "",
       rate: flow.traffic.rate,
     }));
   });
 }
 
-const pools = ({ config, ledger }: PdpParts): readonly PoolView[] =>
-  ledger.view().map(({ name, rate, usedUp, usedDown, sessions }) => {
+/** Links have no class of their own on a router, and so no number. */
+function pools({ config, ledger, keeper }: PdpParts): readonly PoolView[] {
+  const kept = new Map(keeper.view().map((view) => [view.name, view]));
+  return ledger.view().map(({ name, rate, usedUp, usedDown, sessions }) => {
     const used = bitsPerSecond(Math.max(usedUp, usedDown));
     const id = config.pools.find((pool) => pool.name === name)?.id ?? 0;
-    return { name, id, rate, used, free: bitsPerSecond(Math.max(0, rate - used)), sessions };
+    const view = { name, id, rate, used, up: usedUp, down: usedDown, free: bitsPerSecond(Math.max(0, rate - used)) };
+    const { reserved, waiting } = kept.get(name) ?? {};
+    return {
+      ...view,
+      sessions,
+      ...(reserved === undefined ? {} : { reserved }),
+      ...(waiting === undefined ? {} : { waiting }),
+    };
   });
+}
 
 const peerView = ({ pepId, remote, clientType, since }: PdpPeer): PeerView => ({
   name: pepId,

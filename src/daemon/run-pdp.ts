@@ -17,6 +17,9 @@ import { LocalAuthority } from "../pdp/authority-local.js";
 import { OspAuthority } from "../pdp/authority-osp.js";
 import { AdmissionLedger } from "../pdp/ledger.js";
 import { policyServer } from "../pdp/policy-server.js";
+import { PoolKeeper } from "../pdp/pools/pool-keeper.js";
+import { PoolMap } from "../pdp/pools/pool-map.js";
+import { InstantReservations } from "../pdp/pools/reservation-port.js";
 import { ReplayStore } from "../pdp/replay-store.js";
 import { RouterLink } from "../pdp/router/router-link.js";
 import { RuleBook } from "../pdp/rules.js";
@@ -40,27 +43,35 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   cleanup.add(() => store.close());
   keepPruned(store, context);
   const { authority, usage } = openAuthority(context, store);
-  const ledger = new AdmissionLedger(config.pools);
+  const ledger = new AdmissionLedger([...config.pools, ...config.links]);
   const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
   const router = new RouterLink({
     router: config.access.router,
-    pools: config.pools,
-    classes: config.classes.map(({ name, pool, phb, outOfProfile }) => ({
-      name,
-      pool,
-      dscp: dscpOf(phb),
-      outOfProfile,
-    })),
+    pools: config.pools.filter((pool) => isOfRouter(pool, config)),
+    classes: config.classes.map((each) => ({ ...each, dscp: dscpOf(each.phb) })),
     timeout: config.routerTimeout,
     log,
     sessions: () => service.live(),
     events: () => service,
     onExchange: exchange,
   });
+  const keeper: PoolKeeper = new PoolKeeper({
+    ledger,
+    pools: config.pools,
+    timeZone: config.timeZone,
+    port: new InstantReservations(() => keeper),
+    rank: (id) => service.rank(id),
+    shed: (id, pool) => reported(service.shed(id, pool), log, "pdp.shed-failed"),
+    onRoom: (pool, room) => reported(router.resize(pool, room), log, "pdp.pool-resize-failed"),
+    clock,
+    log,
+  });
+  cleanup.add(() => keeper.close());
   const service: SessionService = new SessionService({
     rules: new RuleBook(config.rules, config.defaultTreatment),
     classes: new Map(config.classes.map((serviceClass) => [serviceClass.name, serviceClass])),
-    ledger,
+    ledger: keeper,
+    map: new PoolMap(config),
     authority,
     enforcement: router,
     store,
@@ -72,16 +83,24 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   });
   const sip = new SipLink({
     service,
-    rules: {
-      domain: config.domain,
-      prefixes: config.access.prefixes.flatMap((text) => parsePrefix(text) ?? []),
-      symmetric: config.media.sourcePort === "symmetric",
-    },
+    rules: messageRules(config),
     clock,
     log,
     agent: config.name,
     onExchange: exchange,
   });
+  keeper.start();
+  await listen(context, sip, router);
+  usage?.start();
+  const views = pdpViews({ config, service, store, ledger, keeper, sip, router });
+  await openControl(context, {
+    show: views.show,
+    explain: views.explain,
+    problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
+  });
+}
+
+async function listen({ config, log, clock, cleanup }: RoleContext<PdpConfig>, sip: SipLink, router: RouterLink) {
   const server = new PdpServer(
     {
       ...config.cops.listen,
@@ -94,13 +113,23 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   );
   await server.listen();
   cleanup.add(() => server.close());
-  usage?.start();
-  const views = pdpViews({ config, service, store, ledger, sip, router });
-  await openControl(context, {
-    show: views.show,
-    explain: views.explain,
-    problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
-  });
+}
+
+const messageRules = ({ domain, access, media }: PdpConfig) => ({
+  domain,
+  prefixes: access.prefixes.flatMap((text) => parsePrefix(text) ?? []),
+  symmetric: media.sourcePort === "symmetric",
+});
+
+/** Pools without communities are of every router; others of those at their ends. */
+function isOfRouter({ from, to }: PdpConfig["pools"][number], { access, communities }: PdpConfig): boolean {
+  if (from === undefined && to === undefined) return true;
+  return communities.some(({ name, router }) => router === access.router && (name === from || name === to));
+}
+
+/** Work that nobody waits for. */
+function reported(work: Promise<void>, log: Logger, event: string): void {
+  work.catch((error: unknown) => log.error(event, { error }));
 }
 
 /** Closed and refused sessions are explained for so long. */

@@ -17,6 +17,8 @@ export interface SessionRule {
   /** Most that one direction of a session may take, counted at layer 3. */
   readonly maxRate?: BitsPerSecond | undefined;
   readonly maxSessionsPerUser?: number | undefined;
+  /** When bandwidth is taken back, sessions of the lowest let go first; 0 if undefined. */
+  readonly priority?: number | undefined;
 }
 
 export interface SessionAttempt {
@@ -30,7 +32,7 @@ export interface SessionAttempt {
 }
 
 export type RuleVerdict =
-  | { readonly treatment: "assured"; readonly rule: string; readonly class: string }
+  | { readonly treatment: "assured"; readonly rule: string; readonly class: string; readonly priority: number }
   | { readonly treatment: "bestEffort"; readonly rule: string }
   | { readonly treatment: "refuse"; readonly rule: string; readonly reason: RefusalReason; readonly text: string };
 
@@ -70,7 +72,7 @@ function judgeBy(rule: SessionRule, attempt: SessionAttempt): RuleVerdict {
     const text = `the offer asks ${attempt.rate / 1000} kbit/s, rule ${rule.name} allows ${rule.maxRate / 1000} kbit/s`;
     return refuse("mediaUnacceptable", text);
   }
-  return { treatment: "assured", rule: rule.name, class: rule.class };
+  return { treatment: "assured", rule: rule.name, class: rule.class, priority: rule.priority ?? 0 };
 }
 
 function covers(rule: SessionRule, { caller, callee, media }: SessionAttempt): boolean {

@@ -1,5 +1,6 @@
 /** How the record of a new session begins, and the sentences that `explain` shows. Pure. */
 import type { Refusal } from "../model/decision.js";
+import type { SessionId } from "../model/session.js";
 import { ZERO_FLOW_COUNTERS } from "../model/usage.js";
 import type { Grant } from "./authority.js";
 import type { PoolNeed } from "./ledger.js";
@@ -42,6 +43,7 @@ function draft(facts: SessionAttemptFacts, verdict: RuleVerdict, step: SessionSt
     rule: verdict.rule,
     treatment: assured ? "assured" : "bestEffort",
     class: assured ? verdict.class : undefined,
+    priority: assured ? verdict.priority : 0,
     transactionId: "",
     directives: NOTHING_TO_ADD,
     flows: [],
@@ -57,11 +59,24 @@ function draft(facts: SessionAttemptFacts, verdict: RuleVerdict, step: SessionSt
 }
 
 export const describeNeeds = (needs: readonly PoolNeed[]): string =>
-  needs.map(({ up, down }) => `${up / 1000} kbit/s up, ${down / 1000} kbit/s down`).join("; ");
+  needs
+    .map(({ pool, up, down }) => {
+      const rates = `${up / 1000} kbit/s up, ${down / 1000} kbit/s down`;
+      return needs.length === 1 ? rates : `${pool} ${rates}`;
+    })
+    .join("; ");
 
 export function describeUsage(record: SessionRecord): string {
   const flows = [...record.flows, ...record.past];
   if (flows.length === 0) return "nothing was installed";
   const total = flows.reduce((sum, { final = ZERO_FLOW_COUNTERS }) => sum + final.inProfile.octets, 0);
   return `${flows.length} flows removed, ${total} octets in profile at layer 3`;
+}
+
+export function unknownSession(id: SessionId): Refusal {
+  return { admitted: false, reason: "notAuthorised", text: `session ${id} was never authorised here` };
+}
+
+export function stillReleasing({ id }: SessionRecord): Refusal {
+  return { admitted: false, reason: "routerUnavailable", text: `session ${id} is still being released` };
 }

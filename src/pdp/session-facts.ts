@@ -1,7 +1,9 @@
 /** What the session service is told about a session, and what it answers. */
 import type { Refusal } from "../model/decision.js";
 import type { SessionFlow } from "../model/flow.js";
+import type { IpAddress } from "../model/ip.js";
 import type { SessionId, SessionSide } from "../model/session.js";
+import type { WayFlow } from "./pools/choose-pools.js";
 import type { Offer, SessionRecord } from "./session-record.js";
 
 /** A new session, as read from the INVITE. */
@@ -15,7 +17,9 @@ export interface SessionAttemptFacts {
   readonly offer: Offer | undefined;
   readonly media: readonly string[];
   /** The most that the offer may come to, before the answer is known. */
-  readonly flows: readonly Pick<SessionFlow, "direction" | "traffic">[];
+  readonly flows: readonly WayFlow[];
+  /** Where the media of our party and of the other is, as far as the offer says it. */
+  readonly places?: { readonly local?: IpAddress; readonly far?: IpAddress } | undefined;
   readonly token: string | undefined;
 }
 
@@ -24,7 +28,7 @@ export interface SessionAnswerFacts {
   /** Flows that can be installed now. */
   readonly flows: readonly SessionFlow[];
   /** Flows whose far end is not known yet: they count against the pool but cannot be installed. */
-  readonly pending: readonly Pick<SessionFlow, "direction" | "traffic">[];
+  readonly pending: readonly WayFlow[];
   readonly final: boolean;
   /** Offers as this answer leaves them. */
   readonly offers?: Pick<SessionRecord, "offer" | "reoffer">;

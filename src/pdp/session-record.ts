@@ -32,6 +32,8 @@ export type EndCause = "bye" | "cancel" | "failure" | "timeout" | "refused" | "l
 export interface InstalledFlow {
   readonly instance: number;
   readonly flow: SessionFlow;
+  /** The pool whose queue its packets go through; that of the session's class if undefined. */
+  readonly pool?: string;
   /** Final counters, once the router removed the flow. */
   readonly final?: FlowCounters;
 }
@@ -61,6 +63,8 @@ export interface SessionRecord {
   readonly rule: string;
   readonly treatment: "assured" | "bestEffort";
   readonly class: string | undefined;
+  /** Importance by its rule, when bandwidth is taken back: more is more important, 0 if undefined. */
+  readonly priority?: number;
   /** What the answer is read against. Nothing as long as an INVITE without one is unanswered (RFC 3261 §13.2.1). */
   readonly offer: Offer | undefined;
   /** An offer in the middle of the session that waits for its answer; the agreed flows hold until then. */
@@ -103,3 +107,7 @@ export function advance(record: SessionRecord, change: SessionChange, step: Sess
 
 export const isLive = (record: SessionRecord): boolean => record.state === "authorised" || record.state === "reserved";
 export const holdsResources = (record: SessionRecord): boolean => isLive(record) || record.state === "releasing";
+
+/** The party in our access network. */
+export const localUser = (record: SessionRecord): string =>
+  record.side === "originating" ? record.caller : record.callee;

@@ -3,53 +3,38 @@
  * and is never run twice at a time for the same one (`SessionTable.serial`); what it decides is durable before
  * anybody is told.
  */
-import type { Clock } from "../model/clock.js";
-import type { Refusal, RefusalReason } from "../model/decision.js";
-import type { SessionFlow } from "../model/flow.js";
-import type { Logger } from "../model/log.js";
-import { type SessionId, type SessionSide, sessionIdOf } from "../model/session.js";
-import type { BitsPerSecond, Octets } from "../model/units.js";
+import type { Refusal } from "../model/decision.js";
+import { type SessionId, sessionIdOf } from "../model/session.js";
+import { type BitsPerSecond, type Timestamp, timestamp } from "../model/units.js";
 import type { FlowCounters } from "../model/usage.js";
-import { poolNeed, rateOf } from "./admission.js";
-import type { Authority, Grant } from "./authority.js";
-import type { Enforcement, EnforcementEvents } from "./enforcement.js";
-import type { AdmissionLedger } from "./ledger.js";
-import type { RuleBook, RuleVerdict } from "./rules.js";
-import { authorisedSession, describeNeeds, describeUsage, refusedSession } from "./session-draft.js";
+import { coverBoth, rateOf } from "./admission.js";
+import type { EnforcementEvents } from "./enforcement.js";
+import { describeWay } from "./pools/choose-pools.js";
+import { NO_COMMUNITIES } from "./pools/pool-map.js";
+import type { RuleVerdict } from "./rules.js";
+import {
+  authorisedSession,
+  describeNeeds,
+  describeUsage,
+  refusedSession,
+  stillReleasing,
+  unknownSession,
+} from "./session-draft.js";
 import type { SessionAnswer, SessionAnswerFacts, SessionAttemptFacts } from "./session-facts.js";
+import { compareFlows, type FlowChange, type PooledFlow } from "./session-flows.js";
+import type { SessionServiceOptions } from "./session-options.js";
 import {
   advance,
   type EndCause,
   type InstalledFlow,
   isLive,
+  localUser,
   type Offer,
   type SessionChange,
   type SessionRecord,
-  type StoredDirectives,
 } from "./session-record.js";
-import type { SessionStore } from "./session-store.js";
 import { SessionTable } from "./session-table.js";
-
-export interface ServiceClass {
-  readonly name: string;
-  readonly pool: string;
-}
-
-export interface SessionServiceOptions {
-  readonly rules: RuleBook;
-  readonly classes: ReadonlyMap<string, ServiceClass>;
-  readonly ledger: AdmissionLedger;
-  readonly authority: Authority;
-  readonly enforcement: Enforcement;
-  readonly store: SessionStore;
-  readonly linkOverhead: Octets;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Called in the transaction that closes a session, so that its usage is recorded once or not at all. */
-  readonly settle: (record: SessionRecord) => void;
-  /** What the authority's grant makes the proxy do to the INVITE. */
-  readonly directivesOf: (grant: Grant, side: SessionSide) => StoredDirectives;
-}
+import { type ServiceClass, type SessionWay, sessionWay, type WayOfSession } from "./session-way.js";
 
 export class SessionService implements EnforcementEvents {
   readonly #options: SessionServiceOptions;
@@ -122,8 +107,10 @@ export class SessionService implements EnforcementEvents {
     return this.#table.serial(id, async () => {
       const record = this.#table.get(id);
       if (record === undefined || !isLive(record)) return unknownSession(id);
-      const room = record.class === undefined ? undefined : this.#roomFor({ id, flows }, record.class);
-      if (room !== undefined) return room;
+      const serviceClass = this.#classOf(record);
+      const room =
+        serviceClass === undefined ? undefined : this.#roomFor(id, { ...record, class: serviceClass, flows });
+      if (room?.admitted === false) return room;
       return { admitted: true, record: this.#advance(record, { reoffer: offer }, "reoffer", `by the ${offer.by}`) };
     });
   }
@@ -141,6 +128,24 @@ export class SessionService implements EnforcementEvents {
       const record = this.#table.get(id);
       if (record !== undefined && isLive(record)) await this.#releaseLive(record, cause);
     });
+  }
+
+  /**
+   * The network took back what a session holds of `pool`: it gives everything back. Whether it goes on without a
+   * guarantee or is to be ended, its class says.
+   */
+  shed(id: SessionId, pool: string): Promise<void> {
+    return this.#table.serial(id, async () => {
+      const record = this.#table.get(id);
+      const serviceClass = record === undefined || !isLive(record) ? undefined : this.#classOf(record);
+      if (record !== undefined && serviceClass !== undefined) await this.#shedLive(record, serviceClass, pool);
+    });
+  }
+
+  /** For who lets go first, when bandwidth is taken back. */
+  rank(id: SessionId): { readonly priority: number; readonly since: Timestamp } {
+    const { priority = 0, created = timestamp(0) } = this.#table.get(id) ?? {};
+    return { priority, since: created };
   }
 
   flowsFinal(finals: ReadonlyMap<number, FlowCounters>): void {
@@ -169,8 +174,9 @@ export class SessionService implements EnforcementEvents {
     if (verdict.treatment === "refuse") {
       return this.#refuse(facts, verdict, { admitted: false, reason: verdict.reason, text: verdict.text });
     }
-    const room = verdict.treatment === "assured" ? this.#roomFor(facts, verdict.class) : undefined;
-    if (room !== undefined) return this.#refuse(facts, verdict, room);
+    const serviceClass = verdict.treatment === "assured" ? this.#options.classes.get(verdict.class) : undefined;
+    const room = serviceClass === undefined ? undefined : this.#roomFor(facts.id, { ...facts, class: serviceClass });
+    if (room?.admitted === false) return this.#refuse(facts, verdict, room);
     const grant = await this.#options.authority.authorise({
       session: facts.id,
       side: facts.side,
@@ -182,7 +188,8 @@ export class SessionService implements EnforcementEvents {
       token: facts.token,
     });
     if (!grant.admitted) return this.#refuse(facts, verdict, grant);
-    const detail = `rule ${verdict.rule}: ${verdict.treatment}; transaction ${grant.transactionId}`;
+    const way = room === undefined || room.ways.length === 0 ? "" : ` in ${describeWay(room.ways)}`;
+    const detail = `rule ${verdict.rule}: ${verdict.treatment}${way}; transaction ${grant.transactionId}`;
     const directives = this.#options.directivesOf(grant, facts.side);
     const record = authorisedSession(facts, verdict, { grant, directives, step: this.#step("authorised", detail) });
     this.#table.save(record);
@@ -194,38 +201,69 @@ export class SessionService implements EnforcementEvents {
     const answered = answer.final ? (record.answered ?? clock.now()) : record.answered;
     const serviceClass = this.#classOf(record);
     if (serviceClass === undefined) {
-      return {
-        admitted: true,
-        record: this.#advance(record, { answered }, "answer", "best effort: nothing to reserve"),
-      };
+      const free = this.#advance(record, { answered }, "answer", "best effort: nothing to reserve");
+      return { admitted: true, record: free };
     }
-    const needs = [poolNeed(serviceClass.pool, [...answer.flows, ...answer.pending], this.#options.linkOverhead)];
-    const { keep, remove, install } = this.#compare(record.flows, answer.flows);
-    const room = ledger.reserve(record.id, needs);
-    if (!room.admitted) return this.#refuseLive(record, room);
-    if (remove.length + install.length > 0) {
-      const change = { session: record.id, class: serviceClass.name, remove, install };
-      this.#table.expect(record.id, install);
-      const done = await this.#options.enforcement.change(change);
-      if (!done.admitted) {
-        ledger.restore(record.id, record.needs);
-        return this.#refuseLive(this.#table.get(record.id) ?? record, done);
-      }
-    }
+    const way = this.#wayOf({ ...record, class: serviceClass, flows: [...answer.flows, ...answer.pending] });
+    if (!way.admitted) return this.#refuseLive(record, way);
+    // Until the router has changed from one to the other, the session holds both.
+    const room = await ledger.reserve(record.id, coverBoth(record.needs, way.needs));
+    if (!room.admitted) return this.#refuseLive(this.#table.get(record.id) ?? record, room);
+    const pooled = answer.flows.map((flow, index) => ({ flow, pool: way.ways[index]?.pool ?? "" }));
+    const installed = await this.#install(this.#table.get(record.id) ?? record, serviceClass, pooled);
     const current = this.#table.get(record.id) ?? record;
-    const past = [
-      ...current.past,
-      ...current.flows.filter((flow) => remove.some((gone) => gone.instance === flow.instance)),
-    ];
-    const flows = [...keep, ...install];
-    const detail = `${flows.length} flows in pool ${serviceClass.pool}: ${describeNeeds(needs)}`;
+    if (!installed.admitted) {
+      ledger.restore(record.id, record.needs);
+      return this.#refuseLive(current, installed);
+    }
+    ledger.restore(record.id, way.needs);
+    const gone = current.flows.filter(({ instance }) => installed.remove.some((flow) => flow.instance === instance));
+    const flows = [...installed.keep, ...installed.install];
+    const change: SessionChange = {
+      state: "reserved",
+      flows,
+      past: [...current.past, ...gone],
+      needs: way.needs,
+      answered: current.answered ?? answered,
+      ...answer.offers,
+    };
+    const detail = `${flows.length} flows in ${describeWay(way.ways)}: ${describeNeeds(way.needs)}`;
+    return { admitted: true, record: this.#advance(current, change, "reserved", detail) };
+  }
+
+  /** Has the router exchange the flows that differ. */
+  async #install(
+    record: SessionRecord,
+    { name, pool: ownPool }: ServiceClass,
+    want: readonly PooledFlow[],
+  ): Promise<({ readonly admitted: true } & FlowChange) | Refusal> {
+    const nextInstance = () => this.#options.store.nextNumber("flow");
+    const change = compareFlows(record.flows, want, { ownPool, nextInstance });
+    const { remove, install } = change;
+    if (remove.length + install.length === 0) return { admitted: true, ...change };
+    this.#table.expect(record.id, install);
+    const done = await this.#options.enforcement.change({ session: record.id, class: name, remove, install });
+    return done.admitted ? { admitted: true, ...change } : done;
+  }
+
+  async #shedLive(record: SessionRecord, serviceClass: ServiceClass, pool: string): Promise<void> {
+    const { enforcement, ledger, log, onShed } = this.#options;
+    const treatment = serviceClass.whenShed ?? "bestEffort";
+    const change = { session: record.id, class: serviceClass.name, remove: record.flows, install: [] };
+    const done = record.flows.length === 0 ? undefined : await enforcement.change(change);
+    const current = this.#table.get(record.id) ?? record;
+    // A router that could not be told has the flows taken away with its next complete policy.
+    const why = done?.admitted === false ? `; ${done.text}` : "";
+    const past = [...current.past, ...current.flows];
     const next = this.#advance(
       current,
-      { state: "reserved", flows, past, needs, answered, ...answer.offers },
-      "reserved",
-      detail,
+      { treatment: "bestEffort", flows: [], past, needs: [] },
+      "shed",
+      `pool ${pool} was taken back: ${treatment === "bye" ? "to be ended" : "best effort from here"}${why}`,
     );
-    return { admitted: true, record: next };
+    ledger.release(record.id);
+    log.warn("session.shed", { session: record.id, pool, treatment });
+    onShed?.(next, treatment);
   }
 
   async #releaseLive(record: SessionRecord, cause: EndCause): Promise<void> {
@@ -241,7 +279,10 @@ export class SessionService implements EnforcementEvents {
         return;
       }
     }
-    this.#finish(this.#table.get(record.id) ?? releasing, "released");
+    // Shed while the router was away: it still has to say what the flows carried.
+    const isUncounted = record.past.some(({ final }) => final === undefined);
+    if (isUncounted && !this.#options.enforcement.connected) this.#waiting.add(record.id);
+    else this.#finish(this.#table.get(record.id) ?? releasing, "released");
   }
 
   /** Closes a session whose flows are gone from the router, and hands its usage on, in one transaction. */
@@ -268,27 +309,21 @@ export class SessionService implements EnforcementEvents {
     return Math.max(rateOf(facts.flows, "up"), rateOf(facts.flows, "down")) as BitsPerSecond;
   }
 
-  #roomFor(facts: Pick<SessionAttemptFacts, "id" | "flows">, className: string): Refusal | undefined {
-    const pool = this.#options.classes.get(className)?.pool;
-    if (pool === undefined) return undefined;
-    const answer = this.#options.ledger.fits(facts.id, [poolNeed(pool, facts.flows, this.#options.linkOverhead)]);
-    return answer.admitted ? undefined : answer;
+  #wayOf(session: WayOfSession): SessionWay {
+    const { map = NO_COMMUNITIES, linkOverhead } = this.#options;
+    return sessionWay({ map, linkOverhead }, session);
   }
 
-  #classOf(record: SessionRecord): ServiceClass | undefined {
-    return record.class === undefined ? undefined : this.#options.classes.get(record.class);
+  /** The way of what may come, if there is room on it. */
+  #roomFor(id: SessionId, session: WayOfSession): SessionWay {
+    const way = this.#wayOf(session);
+    const room = way.admitted ? this.#options.ledger.fits(id, way.needs) : way;
+    return room.admitted ? way : room;
   }
 
-  #compare(have: readonly InstalledFlow[], want: readonly SessionFlow[]) {
-    const same = new Map(have.map((installed) => [JSON.stringify(installed.flow), installed]));
-    const keep: InstalledFlow[] = [];
-    const install: InstalledFlow[] = [];
-    for (const flow of want) {
-      const installed = same.get(JSON.stringify(flow));
-      if (installed !== undefined) keep.push(installed);
-      else install.push({ instance: this.#options.store.nextNumber("flow"), flow });
-    }
-    return { keep, install, remove: have.filter((installed) => !keep.includes(installed)) };
+  /** Of a session that is served by a class; undefined for best effort. */
+  #classOf({ class: name, treatment }: SessionRecord): ServiceClass | undefined {
+    return name === undefined || treatment !== "assured" ? undefined : this.#options.classes.get(name);
   }
 
   #refuse(facts: SessionAttemptFacts, verdict: RuleVerdict, refusal: Refusal): Refusal {
@@ -318,16 +353,4 @@ export class SessionService implements EnforcementEvents {
   #step(what: string, detail: string) {
     return { at: this.#options.clock.now(), what, detail };
   }
-}
-
-export const localUser = (record: SessionRecord): string =>
-  record.side === "originating" ? record.caller : record.callee;
-
-function unknownSession(id: SessionId): Refusal {
-  const reason: RefusalReason = "notAuthorised";
-  return { admitted: false, reason, text: `session ${id} was never authorised here` };
-}
-
-function stillReleasing({ id }: SessionRecord): Refusal {
-  return { admitted: false, reason: "routerUnavailable", text: `session ${id} is still being released` };
 }

@@ -16,41 +16,67 @@ export interface PolicyPool {
   readonly name: string;
   /** Layer 2. */
   readonly rate: BitsPerSecond;
+  /** Class that a pool between communities is for. */
+  readonly class?: string | undefined;
 }
 
 export interface PolicyClass {
   readonly name: string;
-  readonly pool: string;
+  /** Pool of sessions that no pool between communities is for. */
+  readonly pool?: string | undefined;
   readonly dscp: Dscp;
   readonly outOfProfile: { readonly action: "drop" } | { readonly action: "remark"; readonly dscp: Dscp };
 }
 
 export interface BasePolicy {
   readonly bindings: readonly Binding[];
+  /** By `targetKey`. */
   readonly targets: ReadonlyMap<string, ClassTargets>;
 }
+
+/** Where flows of a class go in a pool; without one, in the class's own pool. Names have no spaces. */
+export const targetKey = (serviceClass: string, pool: string | undefined): string =>
+  pool === undefined ? serviceClass : `${serviceClass} ${pool}`;
 
 /** Role of the interfaces that the data path is for. */
 const ROLE = "edge";
 const ANY_CAPABILITY = "";
 /** Instances of excess actions follow those of the classes. */
-const EXCESS_BASE = 1000;
+const EXCESS_BASE = 10_000;
 
 export function basePolicy(pools: readonly PolicyPool[], classes: readonly PolicyClass[]): BasePolicy {
   const targets = new Map<string, ClassTargets>();
   const actions = new Map<number, Binding>();
-  for (const serviceClass of classes) {
-    const { rows, target } = classRows(serviceClass, classes, pools);
+  const uses = classes.flatMap((serviceClass) => usesOf(serviceClass, pools));
+  for (const use of uses) {
+    const { rows, target } = classRows(use, uses, pools);
     for (const [instance, row] of rows) actions.set(instance, row);
-    targets.set(serviceClass.name, target);
+    targets.set(targetKey(use.name, use.pool), target);
+    if (use.isOwn) targets.set(use.name, target);
   }
   const bindings = [...pools.flatMap(poolRows), ...markRows(classes), ...actions.values(), ...classifierRows()];
   return { bindings, targets };
 }
 
+/** A class in one of its pools. */
+interface ClassUse extends PolicyClass {
+  readonly isOwn: boolean;
+}
+
+const usesOf = (serviceClass: PolicyClass, pools: readonly PolicyPool[]): readonly ClassUse[] => [
+  ...(serviceClass.pool === undefined ? [] : [{ ...serviceClass, isOwn: true }]),
+  ...pools
+    .filter((pool) => pool.class === serviceClass.name)
+    .map(({ name }) => ({ ...serviceClass, pool: name, isOwn: false })),
+];
+
+/** What the pool's queue is guaranteed, in whole kbit/s: rounded up, so that admitted sessions fit. */
+export const poolRateRow = ({ id, rate }: Pick<PolicyPool, "id" | "rate">): Binding =>
+  encodeRow(pib.dsMinRate, id, { priority: id, absolute: Math.max(1, Math.ceil(rate / 1000)), relative: null });
+
 function poolRows({ id, name, rate }: PolicyPool): readonly Binding[] {
   return [
-    encodeRow(pib.dsMinRate, id, { priority: id, absolute: Math.max(1, Math.ceil(rate / 1000)), relative: null }),
+    poolRateRow({ id, rate }),
     encodeRow(pib.dsScheduler, id, {
       next: ZERO_OID,
       method: DIFFSERV_TYPE.priority,
@@ -79,11 +105,11 @@ function markRows(classes: readonly PolicyClass[]): readonly Binding[] {
 type ActionRow = readonly [instance: number, row: Binding];
 
 /** Classes with the same mark and queue share one action, as the PIB's UNIQUENESS demands. */
-function classRows(serviceClass: PolicyClass, classes: readonly PolicyClass[], pools: readonly PolicyPool[]) {
+function classRows(serviceClass: ClassUse, uses: readonly ClassUse[], pools: readonly PolicyPool[]) {
   const { pool, dscp, outOfProfile } = serviceClass;
   const queue = pools.find(({ name }) => name === pool)?.id;
   const next = queue === undefined ? ZERO_OID : pridOf(pib.dsQ, queue);
-  const instance = classes.findIndex((other) => other.pool === pool && other.dscp === dscp) + 1;
+  const instance = uses.findIndex((other) => other.pool === pool && other.dscp === dscp) + 1;
   const rows: ActionRow[] = [[instance, action(instance, next, dscp)]];
   const inProfile = pridOf(pib.dsAction, instance);
   if (outOfProfile.action === "drop") return { rows, target: { inProfile, outOfProfile: undefined } };

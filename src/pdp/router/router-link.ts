@@ -15,12 +15,12 @@ import { DecodeError, SluiceError } from "../../model/errors.js";
 import type { TrafficSpec } from "../../model/flow.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
-import type { Millis, Octets } from "../../model/units.js";
+import type { BitsPerSecond, Millis, Octets } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Enforcement, EnforcementChange, EnforcementEvents } from "../enforcement.js";
 import type { InstalledFlow, SessionRecord } from "../session-record.js";
-import { type BasePolicy, basePolicy, type PolicyClass, type PolicyPool } from "./base-policy.js";
-import { flowBindings, flowRemovals, tokenBucketRow } from "./flow-rows.js";
+import { basePolicy, type PolicyClass, type PolicyPool, poolRateRow, targetKey } from "./base-policy.js";
+import { type ClassTargets, flowBindings, flowRemovals, tokenBucketRow } from "./flow-rows.js";
 
 export interface RouterLinkOptions {
   /** PEP-ID of the router that enforces for us; others are refused. */
@@ -46,7 +46,9 @@ interface Channel {
 
 export class RouterLink implements Enforcement {
   readonly #options: RouterLinkOptions;
-  readonly #base: BasePolicy;
+  /** As they are now: `resize` changes their rates. */
+  readonly #pools: Map<string, PolicyPool>;
+  readonly #targets: ReadonlyMap<string, ClassTargets>;
   readonly #buckets = new BucketTable();
   #channel: Channel | undefined;
   /** Asked for its policy, and not answered yet. */
@@ -54,7 +56,8 @@ export class RouterLink implements Enforcement {
 
   constructor(options: RouterLinkOptions) {
     this.#options = options;
-    this.#base = basePolicy(options.pools, options.classes);
+    this.#pools = new Map(options.pools.map((pool) => [pool.name, pool]));
+    this.#targets = basePolicy(options.pools, options.classes).targets;
   }
 
   get connected(): boolean {
@@ -71,8 +74,24 @@ export class RouterLink implements Enforcement {
     // Until the answer is on its way there is no channel: a change would overtake what it builds on.
     this.#channel = undefined;
     this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)) };
+    const base = basePolicy([...this.#pools.values()], this.#options.classes);
     const bindings = live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows));
-    return { decisions: encodeProvisioning({ removals: [], bindings: [...this.#base.bindings, ...bindings] }) };
+    return { decisions: encodeProvisioning({ removals: [], bindings: [...base.bindings, ...bindings] }) };
+  }
+
+  /**
+   * Guarantees another rate (layer 2) to the queue of a pool. A router that is not there is told when it comes: its
+   * complete policy has the rate of the time.
+   */
+  async resize(name: string, rate: BitsPerSecond): Promise<void> {
+    const pool = this.#pools.get(name);
+    if (pool === undefined) return;
+    const resized = { ...pool, rate };
+    this.#pools.set(name, resized);
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    const done = await this.#carryOut(channel, { removals: [], bindings: [poolRateRow(resized)] });
+    if (!done.admitted) this.#options.log.error("pdp.pool-resize-failed", { pool: name, error: done.text });
   }
 
   /** The complete policy has been sent. */
@@ -104,19 +123,31 @@ export class RouterLink implements Enforcement {
     remove,
     install,
   }: EnforcementChange): Promise<{ admitted: true } | Refusal> {
-    const { router, onExchange, timeout } = this.#options;
     const channel = this.#channel;
-    if (channel === undefined) return refuse("routerUnavailable", `router ${router} is not connected`);
+    if (channel === undefined) {
+      return refuse("routerUnavailable", `router ${this.#options.router} is not connected`);
+    }
     const removals: readonly Removal[] = remove.flatMap(({ instance }) => flowRemovals(instance));
-    const bindings = this.#bindingsOf(session, className, install);
+    return this.#carryOut(channel, { removals, bindings: this.#bindingsOf(session, className, install) }, session);
+  }
+
+  /** One transaction of the router. @param session - that it is about, for the trace */
+  async #carryOut(
+    channel: Channel,
+    provisioning: { readonly removals: readonly Removal[]; readonly bindings: readonly Binding[] },
+    session?: SessionId,
+  ): Promise<{ admitted: true } | Refusal> {
+    const { router, timeout } = this.#options;
+    const trace = (message: string, action: "sent" | "received"): void => {
+      if (session !== undefined) this.#options.onExchange?.(session, message, action, channel.peer.remote);
+    };
     try {
-      const decisions = encodeProvisioning({ removals, bindings });
-      const name = decisionName({ clientType: channel.peer.clientType, decisions });
-      onExchange?.(session, name, "sent", channel.peer.remote);
+      const decisions = encodeProvisioning(provisioning);
+      trace(decisionName({ clientType: channel.peer.clientType, decisions }), "sent");
       const rpt = await channel.peer.decide(channel.handle, decisions, timeout);
-      onExchange?.(session, "RPT", "received", channel.peer.remote);
+      trace("RPT", "received");
       if (rpt.reportType === "success") return { admitted: true };
-      if (remove.length > 0) channel.peer.synchronize();
+      if (provisioning.removals.length > 0) channel.peer.synchronize();
       return refuse("routerFailed", `router ${router} could not: ${describeReport(rpt)}`);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
@@ -127,10 +158,10 @@ export class RouterLink implements Enforcement {
   }
 
   #bindingsOf(session: SessionId, className: string, flows: readonly InstalledFlow[]): readonly Binding[] {
-    const targets = this.#base.targets.get(className);
-    if (targets === undefined) return [];
     const buckets = new Map<number, Binding>();
-    const rows = flows.flatMap(({ instance, flow }) => {
+    const rows = flows.flatMap(({ instance, flow, pool }) => {
+      const targets = this.#targets.get(targetKey(className, pool));
+      if (targets === undefined) return [];
       const { key, traffic } = flow;
       const parameters = this.#buckets.instanceOf(traffic);
       buckets.set(parameters, tokenBucketRow(parameters, traffic));

@@ -2,7 +2,7 @@
 import type { Refusal, RefusalReason } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
 import type { FlowDirection, SessionFlow } from "../../model/flow.js";
-import { type IpPrefix, parseAddress, prefixContains } from "../../model/ip.js";
+import { type IpAddress, type IpPrefix, parseAddress, prefixContains } from "../../model/ip.js";
 import { type SessionSide, sessionIdOf } from "../../model/session.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
 import { parseMessage } from "../../sip/message/parse.js";
@@ -11,6 +11,7 @@ import type { SessionDescription } from "../../sip/sdp/description.js";
 import { flowsOf, type MediaFlow, type Party } from "../../sip/sdp/flows.js";
 import { mediaPlace } from "../../sip/sdp/places.js";
 import { readSdp } from "../../sip/sdp/reader.js";
+import type { WayFlow } from "../pools/choose-pools.js";
 import type { SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
 import type { Offer } from "../session-record.js";
 
@@ -63,6 +64,7 @@ export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules
     offer,
     media: [...new Set(read.map(({ media }) => media))],
     flows: read.map((flow) => reservation(flow, side)),
+    places: offer === undefined || flows?.ok !== true ? undefined : placesOf(offer, side),
     token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
   };
   return flows?.ok === false ? { ...flows, about: facts } : { ok: true, value: facts };
@@ -160,19 +162,32 @@ const directionOf = (flow: MediaFlow, side: SessionSide): FlowDirection =>
 
 /** Nobody gets a class for packets of somebody else's network: the first address that our side named and is not ours. */
 function strayAddress(own: SessionDescription, { prefixes }: ReadingRules): string | undefined {
-  const named = own.media
-    .filter(({ port }) => port !== 0)
-    .flatMap((media) => {
-      const place = mediaPlace(own, media);
-      return place.kind === "place" ? [place.address, place.rtcpAddress] : [];
-    });
-  return named.find((address) => address !== undefined && !prefixes.some((prefix) => prefixContains(prefix, address)));
+  return namedAddresses(own).find((address) => !prefixes.some((prefix) => prefixContains(prefix, address)));
 }
 
-const reservation = (flow: MediaFlow, side: SessionSide) => ({
+/** Where a party receives media, in the order of its description. */
+function namedAddresses(description: SessionDescription): readonly IpAddress[] {
+  const media = description.media.filter(({ port }) => port !== 0);
+  return media.flatMap((medium) => {
+    const place = mediaPlace(description, medium);
+    if (place.kind !== "place") return [];
+    return [place.address, place.rtcpAddress].filter((address) => address !== undefined);
+  });
+}
+
+const reservation = (flow: MediaFlow, side: SessionSide): WayFlow => ({
   direction: directionOf(flow, side),
   traffic: flow.traffic,
+  key: flow.key,
 });
+
+/** Where the offering party's first medium is. @param offer - one that could be read */
+function placesOf(offer: Offer, side: SessionSide): SessionAttemptFacts["places"] {
+  const description = readSdp(Buffer.from(offer.sdp, "latin1"));
+  const address = namedAddresses(description)[0];
+  if (address === undefined) return undefined;
+  return offer.by === localParty(side) ? { local: address } : { far: address };
+}
 
 function sessionFlow(flow: MediaFlow, side: SessionSide): SessionFlow[] {
   if (flow.key === undefined || flow.gate === "closed") return [];

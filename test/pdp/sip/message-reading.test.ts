@@ -66,6 +66,13 @@ describe("INVITE", () => {
     expect(reading.value.flows).toHaveLength(4);
   });
 
+  it("tells where the offering party's media is, for the choice of pools", () => {
+    expect(invite(sdp("10.1.0.10", 6000))).toMatchObject({ value: { places: { local: "10.1.0.10" } } });
+    const incoming = invite(sdp("fd03::a", 6000), "sip:alice@a.example", { from: "bob@b.example" });
+    expect(incoming).toMatchObject({ value: { side: "terminating", places: { far: "fd03::a" } } });
+    expect(invite("")).toMatchObject({ ok: true, value: { places: undefined } });
+  });
+
   it("takes the Request-URI's domain for the terminating side", () => {
     const reading = invite(sdp("10.3.0.10", 6000), "sip:alice@a.example", { from: "bob@b.example" });
     expect(reading).toMatchObject({ ok: true, value: { side: "terminating", callee: "alice@a.example" } });

@@ -1,0 +1,108 @@
+/** Which pools a session takes from on its way. Pure. */
+import type { Refusal } from "../../model/decision.js";
+import type { FlowDirection, FlowKey, TrafficSpec } from "../../model/flow.js";
+import type { IpAddress } from "../../model/ip.js";
+import type { PoolMap, Take } from "./pool-map.js";
+
+/** A flow, or what is known of it before its key is. */
+export interface WayFlow {
+  readonly direction: FlowDirection;
+  readonly traffic: TrafficSpec;
+  readonly key?: FlowKey | undefined;
+}
+
+/** One party of a session. */
+export interface PartyEnd {
+  /** Of its address of record. */
+  readonly domain: string;
+  /** Where its media is, if that is known. */
+  readonly address?: IpAddress | undefined;
+}
+
+export interface WayRequest {
+  readonly class: {
+    readonly name: string;
+    /** For flows that no pool between communities is for. */
+    readonly pool?: string | undefined;
+  };
+  /** The party in the access network, and the other; what a flow's own addresses say goes before. */
+  readonly local: PartyEnd;
+  readonly far: PartyEnd;
+  readonly flows: readonly WayFlow[];
+}
+
+/** The way of one flow. */
+export interface FlowWay {
+  /** The pool whose queue its packets go through. */
+  readonly pool: string;
+  /** What it takes from, that pool included, in the order of its packets. */
+  readonly takes: readonly Take[];
+}
+
+/** A way for each flow, in the same order. */
+export type WayChoice = { readonly admitted: true; readonly ways: readonly FlowWay[] } | Refusal;
+
+/**
+ * Chooses for each flow the pool between its two communities, or the class's own pool where there is none, and the
+ * links on the way. Refuses (`noRoom`) a flow for which nothing is set aside.
+ */
+export function choosePools(map: PoolMap, request: WayRequest): WayChoice {
+  const known = request.flows.find(({ key }) => key !== undefined);
+  const ways: FlowWay[] = [];
+  for (const flow of request.flows) {
+    // What has no key yet, such as RTCP, is taken to go where the session's other flows go.
+    const { local, far } = endsOf(flow.key === undefined ? known : flow, request);
+    const [from, to] = flow.direction === "up" ? [local, far] : [far, local];
+    const way = wayBetween(map, request.class, { direction: flow.direction, from, to });
+    if (way === undefined) return noPool(map, request.class.name, from, to);
+    ways.push(way);
+  }
+  return { admitted: true, ways };
+}
+
+function endsOf(flow: WayFlow | undefined, { local, far }: WayRequest): Pick<WayRequest, "local" | "far"> {
+  if (flow?.key === undefined) return { local, far };
+  const { source, destination } = flow.key;
+  const [near, away] = flow.direction === "up" ? [source, destination] : [destination, source];
+  return { local: { ...local, address: near.address }, far: { ...far, address: away.address } };
+}
+
+interface Passage {
+  /** As the access network sees it. */
+  readonly direction: FlowDirection;
+  readonly from: PartyEnd;
+  readonly to: PartyEnd;
+}
+
+function wayBetween(map: PoolMap, { name, pool: own }: WayRequest["class"], passage: Passage): FlowWay | undefined {
+  const [from, to] = [map.communityOf(passage.from)?.name, map.communityOf(passage.to)?.name];
+  const found = from === undefined || to === undefined ? undefined : map.poolFrom(from, to, name);
+  if (from !== undefined && found?.pool.links !== undefined) {
+    return along(map.linksNamed(found.pool.links, from), { pool: found.pool.name, direction: found.direction });
+  }
+  const links = map.linksFrom(from, to);
+  if (found !== undefined) return along(links, { pool: found.pool.name, direction: found.direction });
+  return own === undefined ? undefined : along(links, { pool: own, direction: passage.direction });
+}
+
+/** The links at the sender's end, the pool, the links at the receiver's end. */
+const along = (links: readonly Take[], pool: Take): FlowWay => ({
+  pool: pool.pool,
+  takes: [
+    ...links.filter(({ direction }) => direction === "up"),
+    pool,
+    ...links.filter(({ direction }) => direction === "down"),
+  ],
+});
+
+function noPool(map: PoolMap, serviceClass: string, from: PartyEnd, to: PartyEnd): Refusal {
+  const place = (end: PartyEnd): string => map.communityOf(end)?.name ?? end.address ?? end.domain;
+  const text = `there is no pool for ${serviceClass} from ${place(from)} to ${place(to)}`;
+  return { admitted: false, reason: "noRoom", text };
+}
+
+/** Every pool and link that a session takes from, as `explain` writes it. */
+export function describeWay(ways: readonly FlowWay[]): string {
+  const names = [...new Set(ways.flatMap(({ takes }) => takes.map(({ pool }) => pool)))];
+  return names.length === 1 ? `pool ${names[0]}` : `pools ${names.join(", ")}`;
+}
