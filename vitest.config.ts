@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/kernel/real/**", "test/lab/**"],
+          exclude: ["test/kernel/real/**", "test/rsvp/real/**", "test/lab/**"],
           setupFiles: ["test/setup.ts"],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
@@ -30,7 +30,12 @@ export default defineConfig({
       },
       {
         resolve: { alias },
-        test: { name: "kernel", include: ["test/kernel/real/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: "kernel",
+          include: ["test/kernel/real/**/*.test.ts", "test/rsvp/real/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         test: {

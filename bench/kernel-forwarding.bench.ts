@@ -37,8 +37,8 @@ const FIRST_SOURCE = 20_000;
 const EGRESS = "r1b";
 /** As the router has it by default. */
 const MAX_FLOWS = 65_536;
-/** ARPHRD_ETHER. */
-const ETHERNET = 1;
+/** linux/if_arp.h. */
+const [ETHERNET, LOOPBACK] = [1, 772];
 
 const link: ManagedInterface = {
   name: EGRESS,
@@ -127,11 +127,10 @@ async function nftables(desired: DesiredState): Promise<Rules> {
 async function ebpf(desired: DesiredState): Promise<Rules> {
   const index = Number.parseInt((await execa("ip", ["-oneline", "link", "show", EGRESS])).stdout, 10);
   const devices = async () => [
-    { index: 1, name: "lo" },
-    { index, name: EGRESS },
+    { index: 1, name: "lo", linkType: LOOPBACK },
+    { index, name: EGRESS, linkType: ETHERNET },
   ];
-  // /sys tells of another network namespace.
-  const options = { table: TABLE, maxFlows: MAX_FLOWS, detail: "", devices, linkTypeOf: () => ETHERNET };
+  const options = { table: TABLE, maxFlows: MAX_FLOWS, detail: "", devices };
   const classifier = new EbpfClassifier(options, SILENT_LOGGER);
   await classifier.install({ ...desired, interfaces: [link] });
   await classifier.changePools([], [...desired.pools.values()]);

@@ -12,7 +12,7 @@ const ALL_PROBES = { ...PROBES, ebpf: probeEbpf };
 export interface CleanupResult {
   /** What was run, or would be; empty if there is nothing of ours. */
   readonly steps: readonly StepView[];
-  /** Back ends that this machine lacks, and why: nothing of theirs can be there. */
+  /** Back ends that this machine, or this process's rights, do not allow to look at, and why. */
   readonly skipped: readonly { readonly backend: string; readonly why: string }[];
 }
 
@@ -22,7 +22,8 @@ export async function cleanupRouter(config: RouterConfig, dryRun: boolean, log: 
   const skipped: { readonly backend: string; readonly why: string }[] = [];
   for (const backend of BACKENDS) {
     const probed = await ALL_PROBES[backend]();
-    if (isMissing(probed)) {
+    // Finding programs takes rights that routers of the other back ends do not need.
+    if (isMissing(probed) || (backend === "ebpf" && probed.outcome === "unknown")) {
       skipped.push({ backend, why: `${probed.outcome} (${probed.evidence})` });
       continue;
     }

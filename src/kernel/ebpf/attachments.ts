@@ -8,7 +8,7 @@ import {
   loadFlowProgram,
   programById,
 } from "./bpf-program.js";
-import { type LinkTypeReader, linkHeaderOf } from "./link-header.js";
+import { linkHeaderOf } from "./link-header.js";
 import { type FoundMaps, mapsIn, type TableMaps } from "./maps.js";
 import {
   ANCHOR_NAME,
@@ -20,10 +20,13 @@ import {
   unlessUnplugged,
 } from "./owner.js";
 import { attachEgress, detachEgress, queryEgress } from "./tcx.js";
+import { unsupported } from "./unsupported.js";
 
 export interface Device {
   readonly index: number;
   readonly name: string;
+  /** linux/if_arp.h. */
+  readonly linkType: number;
 }
 
 /** A device and what of ours is at its egress. */
@@ -34,7 +37,6 @@ export interface Place extends Device {
 export interface AttachmentsParts {
   readonly owner: Owner;
   readonly devices: () => Promise<readonly Device[]>;
-  readonly linkTypeOf: LinkTypeReader;
 }
 
 /** What is to be done at one device. */
@@ -42,6 +44,8 @@ export interface PlaceChange {
   readonly place: Place;
   /** Absent where nothing of ours is wanted, or what is wanted is there. */
   readonly attach?: "anchor" | LinkHeader;
+  /** The program is wanted at a device whose packets it cannot look into: nothing can be done. */
+  readonly isUnknown?: true;
   /** Gives its place to what is attached. */
   readonly replace?: OwnProgram;
   readonly detach: readonly OwnProgram[];
@@ -71,7 +75,7 @@ export class Attachments {
   /** Every device. */
   async survey(): Promise<readonly Place[]> {
     const { owner, devices } = this.#parts;
-    return (await devices()).map(({ index, name }) => ({ index, name, programs: owner.at(index) }));
+    return (await devices()).map((device) => ({ ...device, programs: owner.at(device.index) }));
   }
 
   /** What differs from the anchor at `lo`, the flow program exactly once at each of `names`, and nothing of ours elsewhere. */
@@ -79,7 +83,8 @@ export class Attachments {
     const wanted = new Set(names);
     const all = new Set(maps === undefined ? [] : mapsIn(maps).map(({ id }) => id));
     const changes = places.map((place): PlaceChange => {
-      const header = wanted.has(place.name) ? this.#headerOf(place.name) : undefined;
+      const header = wanted.has(place.name) ? linkHeaderOf(place.linkType) : undefined;
+      if (wanted.has(place.name) && header === undefined) return { place, isUnknown: true, detach: [] };
       const attach = place.index === LOOPBACK ? "anchor" : header;
       const isRight = ({ role, tag, mapIds }: OwnProgram): boolean => {
         if (attach === undefined || maps === undefined) return false;
@@ -93,7 +98,16 @@ export class Attachments {
       const [replace, ...rest] = others;
       return { place, attach, ...(replace === undefined ? {} : { replace }), detach: rest };
     });
-    return changes.filter(({ attach, detach }) => attach !== undefined || detach.length > 0);
+    return changes.filter(({ attach, isUnknown, detach }) => attach !== undefined || isUnknown || detach.length > 0);
+  }
+
+  /** @throws KernelError KERNEL_UNSUPPORTED for a device that is there, whose packets the program cannot look into. */
+  refuseUnknown(changes: readonly PlaceChange[]): void {
+    const unknown = changes.find(({ isUnknown }) => isUnknown);
+    if (unknown === undefined) return;
+    const { name, linkType } = unknown.place;
+    const why = `its packets begin with a header that the eBPF program does not know (hardware type ${linkType})`;
+    throw unsupported(`interface ${name}`, why);
   }
 
   /** In one go, the anchor first: what holds the maps must be there before anybody relies on them. @throws KernelError */
@@ -142,11 +156,6 @@ export class Attachments {
     if (this.#seen !== undefined && now !== this.#seen) this.#generation = (this.#generation + 1) >>> 0;
     this.#seen = now;
     return { id: this.#generation, commits: 0 };
-  }
-
-  #headerOf(name: string): LinkHeader | undefined {
-    const type = this.#parts.linkTypeOf(name);
-    return type === undefined ? undefined : linkHeaderOf(type);
   }
 
   #snapshot(): string {

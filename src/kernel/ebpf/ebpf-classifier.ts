@@ -1,5 +1,4 @@
 /** Flows as entries of eBPF maps, recognised by one program at the egress of every managed interface. */
-import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Classifier, ClassifierContents } from "../classifier.js";
@@ -9,15 +8,13 @@ import type { BackendInfo, DesiredState, FlowId, FlowRule, PoolClass, RenderedSt
 import { Attachments, type Device } from "./attachments.js";
 import { readCounters, readCountersOf, readFlows } from "./flow-reading.js";
 import { FlowTransaction, objectOf } from "./flow-transaction.js";
-import { type LinkTypeReader, linkHeaderOf, linkTypesIn } from "./link-header.js";
 import { flowMapOf, shapesOf } from "./maps.js";
 import { LOOPBACK, Owner } from "./owner.js";
 import { bpfStep, flowGoneLine, flowLine, poolGoneLine, poolLine, removalLines, structureLines } from "./render.js";
 import { serversOf } from "./settings.js";
 import { type Held, noStructure, Structure } from "./structure.js";
 import { queryEgress } from "./tcx.js";
-
-const NFTABLES = "use the nftables back end";
+import { NFTABLES, unsupported } from "./unsupported.js";
 
 export interface EbpfOptions {
   /** Tells what is ours from what is another's. */
@@ -28,47 +25,34 @@ export interface EbpfOptions {
   readonly detail: string;
   /** Those of this network namespace. */
   readonly devices: () => Promise<readonly Device[]>;
-  readonly linkTypeOf?: LinkTypeReader;
 }
 
 export class EbpfClassifier implements Classifier {
   readonly backend: BackendInfo;
   readonly #table: string;
   readonly #maxFlows: number;
-  readonly #linkTypeOf: LinkTypeReader;
   readonly #attachments: Attachments;
   readonly #structure: Structure;
   readonly #log: Logger;
 
-  constructor({ table, maxFlows, detail, devices, linkTypeOf = linkTypesIn("/sys") }: EbpfOptions, log: Logger) {
+  constructor({ table, maxFlows, detail, devices }: EbpfOptions, log: Logger) {
     this.backend = { name: "ebpf", detail };
     this.#table = table;
     this.#maxFlows = maxFlows;
-    this.#linkTypeOf = linkTypeOf;
-    this.#attachments = new Attachments({ owner: new Owner(table), devices, linkTypeOf });
+    this.#attachments = new Attachments({ owner: new Owner(table), devices });
     this.#structure = new Structure({ table, maxFlows }, this.#attachments, log);
     this.#log = log;
   }
 
   refuse(desired: DesiredState, steps: ChangeSteps): void {
     const tunnelled = steps.adds.find(({ rule }) => rule.tunnel !== undefined);
-    if (tunnelled !== undefined)
-      throw unsupported(objectOf(tunnelled.rule), "the eBPF back end has no tunnels", NFTABLES);
+    if (tunnelled !== undefined) throw unsupported(objectOf(tunnelled.rule), "the eBPF back end has no tunnels");
     const tunnel = steps.tunnelSets[0];
-    if (tunnel !== undefined) throw unsupported(`tunnel ${tunnel.name}`, "the eBPF back end has no tunnels", NFTABLES);
+    if (tunnel !== undefined) throw unsupported(`tunnel ${tunnel.name}`, "the eBPF back end has no tunnels");
     if (!steps.structure) return;
-    for (const { name } of desired.interfaces) this.#refuseLink(name);
     const most = shapesOf(1).servers.maxEntries;
     if (serversOf(desired).size > most)
       throw unsupported("signalling", `the eBPF back end takes ${most} servers`, `name fewer, or ${NFTABLES}`);
-  }
-
-  /** An interface that is not there is refused when it comes. */
-  #refuseLink(name: string): void {
-    const type = this.#linkTypeOf(name);
-    if (type === undefined || linkHeaderOf(type) !== undefined) return;
-    const why = `its packets begin with a header that the eBPF program does not know (hardware type ${type})`;
-    throw unsupported(`interface ${name}`, why, NFTABLES);
   }
 
   async read(): Promise<ClassifierContents> {
@@ -171,9 +155,4 @@ export class EbpfClassifier implements Classifier {
   async close(): Promise<void> {
     this.#structure.close();
   }
-}
-
-function unsupported(object: string, why: string, remedy: string): KernelError {
-  const detail = { operation: `install ${object} with eBPF`, errno: "EOPNOTSUPP" };
-  return new KernelError("KERNEL_UNSUPPORTED", `${object}: ${why}`, detail, { remedy });
 }

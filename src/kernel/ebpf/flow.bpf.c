@@ -2,7 +2,7 @@
  * Egress of a managed device: the packets of sessions are policed, counted, marked and put into the class of their pool;
  * signalling and address resolution go into the class of signalling. All others pass untouched.
  *
- * The program is turned into flow-program.ts by scripts/generate-bpf.sh; a gateway needs no compiler. Constants that begin with
+ * The program is turned into flow-program.ts by scripts/generate-bpf.mjs; a gateway needs no compiler. Constants that begin with
  * 0x5c1ce stand for what is known when it is loaded (linking.ts). Octets are counted from the network header on.
  */
 typedef unsigned char u8;

@@ -133,8 +133,10 @@ export class Structure {
     const wanted = serversOf(desired);
     const places = await this.#attachments.survey();
     const names = desired.interfaces.map(({ name }) => name);
+    const changes = this.#attachments.differences(places, held?.maps, names);
+    this.#attachments.refuseUnknown(changes);
     return {
-      changes: this.#attachments.differences(places, held?.maps, names),
+      changes,
       serversGone: [...there].filter((key) => !wanted.has(key)),
       serversCome: [...wanted.keys()].filter((key) => !there.has(key)),
     };
@@ -142,6 +144,7 @@ export class Structure {
 
   /** Makes it, or mends it in place: flows stay, and come with their counters where maps had to be made anew. */
   async install(desired: DesiredState): Promise<void> {
+    await this.prepare(desired);
     const before = await this.find();
     const state = before && this.state(before);
     const isFit = before !== undefined && fits(before.maps, this.#options.maxFlows);

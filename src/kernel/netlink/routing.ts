@@ -3,7 +3,7 @@ import type { Clock } from "../../model/clock.js";
 import { KernelError } from "../../model/errors.js";
 import type { NetlinkAgent } from "./agent/agent.js";
 import { errnoName, FLAG, isInterrupted, replyErrno, writeMessage } from "./message.js";
-import { findAttribute, hostI32, hostU32, OctetWriter, readAttributes, sized, textOf } from "./octets.js";
+import { findAttribute, hostI32, hostU16, hostU32, OctetWriter, readAttributes, sized, textOf } from "./octets.js";
 import { NetlinkSocket, PROTOCOL, readAgain } from "./socket.js";
 
 const TYPE = {
@@ -27,6 +27,8 @@ const ETHERNET_MTU = 1500;
 export interface NetDevice {
   readonly index: number;
   readonly name: string;
+  /** What its packets begin with, linux/if_arp.h: 1 Ethernet, 512 PPP, 65534 nothing … */
+  readonly linkType: number;
   /** Octets at layer 3. */
   readonly mtu: number;
   /** Whether a bus device is behind it (Linux 5.14 or later tells); veth, tunnels, bridges and VLANs have none. */
@@ -38,6 +40,7 @@ function readDevice(body: Buffer): NetDevice {
   const attributes = readAttributes(body.subarray(LINK_HEADER), "link");
   const mtu = findAttribute(attributes, IFLA.mtu);
   return {
+    linkType: hostU16(body, 2),
     index: hostI32(body, 4),
     name: textOf(findAttribute(attributes, IFLA.name) ?? Buffer.alloc(0)),
     mtu: mtu === undefined ? ETHERNET_MTU : hostU32(sized(mtu, 4, "link mtu"), 0),

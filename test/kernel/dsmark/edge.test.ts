@@ -118,7 +118,7 @@ describe("a DSMARK edge", () => {
 
 describe("whose a DSMARK is", () => {
   const options = { indices: 128, defaultIndex: SLOT, setTcIndex: true };
-  const device = { index: 2, name: "wan0", mtu: 1500, hardware: false };
+  const device = { index: 2, name: "wan0", mtu: 1500, linkType: 1, hardware: false };
   const root = { interfaceIndex: 2, kind: "dsmark", handle: EDGE_HANDLE, parent: 0xffffffff, dsmark: options };
   const htb = { r2q: SIGNATURE, defaultClass: 0xffff };
   const inside = { interfaceIndex: 2, kind: "htb", handle: 0x10000, parent: 0x20001, htb };

@@ -1,22 +1,17 @@
 /** What the back end refuses before it touches anything: nothing here needs a right. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EbpfClassifier } from "../../../src/kernel/ebpf/ebpf-classifier.js";
-import { linkHeaderOf, linkTypesIn } from "../../../src/kernel/ebpf/link-header.js";
+import { linkHeaderOf } from "../../../src/kernel/ebpf/link-header.js";
 import { type EbpfKernelOptions, openEbpfKernel } from "../../../src/kernel/ebpf/open.js";
 import { type ChangeSteps, stepsOf } from "../../../src/kernel/plan.js";
 import type { DesiredState, KernelChange } from "../../../src/kernel/port.js";
 import { SILENT_LOGGER } from "../../../src/model/log.js";
 import { octets } from "../../../src/model/units.js";
-import { desired, flow, link } from "../fixtures.js";
-
-const TYPES: Readonly<Record<string, number>> = { wan0: 1, ppp0: 512, tun0: 65_534, gre0: 778 };
+import { desired, flow } from "../fixtures.js";
 
 function refuse(wanted: DesiredState, ...changes: readonly KernelChange[]): void {
   const devices = async () => [];
-  const options = { table: "sluice", maxFlows: 16, detail: "", devices, linkTypeOf: (name: string) => TYPES[name] };
+  const options = { table: "sluice", maxFlows: 16, detail: "", devices };
   const steps: ChangeSteps = stepsOf(changes);
   new EbpfClassifier(options, SILENT_LOGGER).refuse(wanted, steps);
 }
@@ -47,14 +42,6 @@ describe("the eBPF classifier", () => {
     expect(() => refuse(desired([]), { kind: "flow.add", rule: flow(4) })).not.toThrow();
   });
 
-  it("refuses an interface whose packets it cannot look into, and only where interfaces are changed", () => {
-    const wanted = desired([], { interfaces: ["wan0", "ppp0", "tun0", "absent0"].map((name) => link(name)) });
-    expect(() => refuse(wanted, { kind: "structure" })).not.toThrow();
-    const wrong = { ...wanted, interfaces: [...wanted.interfaces, link("gre0")] };
-    expect(() => refuse(wrong, { kind: "structure" })).toThrow(unsupported("interface gre0"));
-    expect(() => refuse(wrong)).not.toThrow();
-  });
-
   it("refuses more servers than the map takes", () => {
     const servers = Array.from({ length: 4097 }, (_, at) => `10.0.${at >> 8}.${at & 0xff}`);
     const wanted = (addresses: readonly string[]): DesiredState =>
@@ -65,26 +52,8 @@ describe("the eBPF classifier", () => {
 });
 
 describe("link headers", () => {
-  let directory: string | undefined;
-  afterEach(() => {
-    if (directory !== undefined) rmSync(directory, { recursive: true });
-    directory = undefined;
-  });
-
   it("are those of Ethernet, or none", () => {
     expect([1, 512, 65_534, 772, 778].map(linkHeaderOf)).toEqual([14, 0, 0, undefined, undefined]);
-  });
-
-  it("are told by sysfs", () => {
-    directory = mkdtempSync(path.join(tmpdir(), "sluice-link-"));
-    const write = (name: string, text: string): void => {
-      mkdirSync(`${directory}/class/net/${name}`, { recursive: true });
-      writeFileSync(`${directory}/class/net/${name}/type`, text);
-    };
-    write("wan0", "1\n");
-    write("odd0", "?\n");
-    const typeOf = linkTypesIn(directory);
-    expect([typeOf("wan0"), typeOf("odd0"), typeOf("none0")]).toEqual([1, undefined, undefined]);
   });
 });
 

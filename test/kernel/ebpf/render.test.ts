@@ -14,7 +14,7 @@ import { octets } from "../../../src/model/units.js";
 import { desired, flow, flow6, link, pool, remark } from "../fixtures.js";
 
 const program = { id: 7, tag: "0", mapIds: [], role: "flow" } as const;
-const place = { index: 3, name: "wan0", programs: [program] };
+const place = { index: 3, name: "wan0", linkType: 1, programs: [program] };
 
 describe("lines of changes", () => {
   it("tell a flow with all that becomes of its packets", () => {
@@ -43,7 +43,7 @@ describe("lines of changes", () => {
     const server = keyText(encodeServerKey({ protocol: "udp", address: "2001:db8::1", port: 5060 }));
     const gone = keyText(encodeServerKey({ protocol: "tcp", address: "192.0.2.1", port: 3288 }));
     const changes = [
-      { place: { index: 1, name: "lo", programs: [] }, attach: "anchor", detach: [] },
+      { place: { index: 1, name: "lo", linkType: 772, programs: [] }, attach: "anchor", detach: [] },
       { place, attach: 0, replace: program, detach: [{ ...program, id: 8 }] },
     ] as const;
     const wanted = desired([], { interfaces: [link("wan0"), link("wan1")] });

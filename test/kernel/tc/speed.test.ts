@@ -7,7 +7,14 @@ import { observedInterface, treeLink } from "../../../src/kernel/tc/survey.js";
 import { bitsPerSecond, kilobitsPerSecond } from "../../../src/model/units.js";
 import { link } from "../fixtures.js";
 
-const device = (changes: object = {}) => ({ index: 7, name: "wan0", mtu: 1500, hardware: true, ...changes });
+const device = (changes: object = {}) => ({
+  index: 7,
+  name: "wan0",
+  mtu: 1500,
+  linkType: 1,
+  hardware: true,
+  ...changes,
+});
 
 describe("the speed of a device", () => {
   let root: string;
