@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `npm run soak [-- NAME]`: the long runs, of which `npm test` has a short sample each.
 #   fuzz   every property and fuzz test with SLUICE_FUZZ_RUNS inputs (default 20000)
-#   kill   kill -9 of a router while it installs, removes and resizes, SLUICE_KILLS times (default 200)
+#   kill   kill -9 of a router while it installs, removes and resizes, SLUICE_KILLS times (default 200), with nftables and eBPF
 #   lab    the failure matrix of the lab, SLUICE_LAB_ROUNDS times over (default 5)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,8 @@ fuzz() {
 }
 
 kill_router() {
-  SLUICE_KILLS=${SLUICE_KILLS:-200} npx --no-install vitest run --project kernel test/kernel/real/kill.test.ts
+  SLUICE_KILLS=${SLUICE_KILLS:-200} npx --no-install vitest run --project kernel test/kernel/real/kill.test.ts \
+    test/kernel/real/ebpf-kill.test.ts
 }
 
 lab() {

@@ -14,6 +14,8 @@ import { A, B, buildPath, countAt, flood, received } from "./path.js";
 
 const TABLE = "sluice_test";
 const KILLS = Number(process.env.SLUICE_KILLS ?? 5);
+/** Each life reads and writes 10,000 flows. */
+const SECONDS = 60 + 3 * KILLS;
 const RESIDENT = 10_000;
 const PORT = 7001;
 
@@ -49,46 +51,50 @@ inOwnNamespace(
         compiled.forget();
       });
 
-      it(`${KILLS} times: every packet marked and counted, nothing lost, nothing left over`, async () => {
-        let holder = new Holder(compiled.file, TABLE, wanted, churned);
-        expect(await holder.held).toHaveLength(RESIDENT + 3);
-        const stop = flood(PORT, 500);
-        await vi.waitFor(async () => expect(await received()).not.toEqual({}), { timeout: 10_000 });
-        const ids = new Set(churned.map(({ id }) => id));
-        let before = 0;
-        for (let kill = 1; kill <= KILLS; kill += 1) {
-          await sleep(150 + 37 * kill);
-          await holder.kill();
-          // By another process: this one held nothing until now, or the maps of the one before.
-          const observed = await observer.read();
-          expect(observed.structure).toBe(true);
-          const left = observer.plan(wanted, observed);
-          for (const change of left) {
-            expect(change.kind).toBe("flow.remove");
-            expect(ids.has(change.kind === "flow.remove" ? change.rule.id : 0)).toBe(true);
+      it(
+        `${KILLS} times: every packet marked and counted, nothing lost, nothing left over`,
+        async () => {
+          let holder = new Holder(compiled.file, TABLE, wanted, churned);
+          expect(await holder.held).toHaveLength(RESIDENT + 3);
+          const stop = flood(PORT, 500);
+          await vi.waitFor(async () => expect(await received()).not.toEqual({}), { timeout: 10_000 });
+          const ids = new Set(churned.map(({ id }) => id));
+          let before = 0;
+          for (let kill = 1; kill <= KILLS; kill += 1) {
+            await sleep(150 + ((37 * kill) % 400));
+            await holder.kill();
+            // By another process: this one held nothing until now, or the maps of the one before.
+            const observed = await observer.read();
+            expect(observed.structure).toBe(true);
+            const left = observer.plan(wanted, observed);
+            for (const change of left) {
+              expect(change.kind).toBe("flow.remove");
+              expect(ids.has(change.kind === "flow.remove" ? change.rule.id : 0)).toBe(true);
+            }
+            const { packets } = observed.flows.get(met.id)!.counters.inProfile;
+            expect(packets).toBeGreaterThan(before);
+            before = packets;
+            holder = new Holder(compiled.file, TABLE, wanted, churned);
+            const changed = await holder.held;
+            expect(changed).toHaveLength(left.length);
           }
-          const { packets } = observed.flows.get(met.id)!.counters.inProfile;
-          expect(packets).toBeGreaterThan(before);
-          before = packets;
-          holder = new Holder(compiled.file, TABLE, wanted, churned);
-          const changed = await holder.held;
-          expect(changed).toHaveLength(left.length);
-        }
-        await stop();
-        await holder.kill();
-        await reconcile(observer, wanted);
-        expect(observer.plan(wanted, await observer.read())).toEqual([]);
-        await vi.waitFor(
-          async () => {
-            const { inProfile, outOfProfile } = (await observer.counters([met])).get(met.id)!;
-            expect(outOfProfile.packets).toBe(0);
-            expect(await received()).toEqual({ [`${PORT}/46`]: inProfile.packets });
-          },
-          { timeout: 10_000 },
-        );
-        expect(before).toBeGreaterThan(100);
-      }, 60_000);
+          await stop();
+          await holder.kill();
+          await reconcile(observer, wanted);
+          expect(observer.plan(wanted, await observer.read())).toEqual([]);
+          await vi.waitFor(
+            async () => {
+              const { inProfile, outOfProfile } = (await observer.counters([met])).get(met.id)!;
+              expect(outOfProfile.packets).toBe(0);
+              expect(await received()).toEqual({ [`${PORT}/46`]: inProfile.packets });
+            },
+            { timeout: 10_000 },
+          );
+          expect(before).toBeGreaterThan(100);
+        },
+        SECONDS * 1000,
+      );
     });
   },
-  100,
+  SECONDS + 30,
 );
