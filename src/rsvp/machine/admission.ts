@@ -102,14 +102,18 @@ function request(draft: Draft, key: string, entries: readonly Entry[], target: T
     draft.upstream = true;
   } else {
     const pending = { id, flowspec, filters, ...(candidate === undefined ? {} : { candidate }) };
-    const meanwhile = before.admitted === undefined ? {} : { admitted: lesser(before.admitted, flowspec) };
-    draft.effective.set(key, { ...before, ...meanwhile, pending });
+    const { admitted, ...rest } = before;
+    const meanwhile = admitted === undefined ? undefined : lesser(admitted, flowspec);
+    draft.effective.set(key, { ...rest, ...(meanwhile === undefined ? {} : { admitted: meanwhile }), pending });
   }
   askTrafficControl(draft, refOf(draft, name), id, { flowspec, filters, style });
 }
 
-const lesser = (before: Flowspec, after: Flowspec): Flowspec =>
-  covers(after, before) ? before : glbFlowspecs([before, after]);
+/** Two services have nothing in common that would be there in any case. */
+function lesser(before: Flowspec, after: Flowspec): Flowspec | undefined {
+  if (covers(after, before)) return before;
+  return before.kind === after.kind ? glbFlowspecs([before, after]) : undefined;
+}
 
 function askTrafficControl(
   draft: Draft,
@@ -202,6 +206,10 @@ export function onPreempt(draft: Draft, event: PreemptEvent): void {
       removeReservation(draft, name);
     }
     draft.touched.add(key);
+    return;
+  }
+  if (event.granted.kind !== effective.admitted.kind) {
+    ignore(draft, "preemption to another service");
     return;
   }
   reduce(draft, key, effective, glbFlowspecs([effective.admitted, event.granted]));

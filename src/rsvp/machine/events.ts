@@ -97,7 +97,7 @@ export interface PreemptEvent {
   readonly granted?: Flowspec;
 }
 
-/** The time of the last `schedule` has come. */
+/** The time of the last `schedule` has come, or is near: what is not due yet is scheduled again. */
 export interface DueEvent {
   readonly type: "due";
 }

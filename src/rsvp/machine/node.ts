@@ -71,7 +71,9 @@ export class RsvpNode {
     this.#runs = 0;
     this.#handle(event, moment, actions);
     const next = this.#deadlines.next();
-    if (next !== this.#scheduled) actions.push({ do: "schedule", at: next });
+    // A timer that fired too early must be set again, though nothing changed.
+    if (next !== this.#scheduled || (event.type === "due" && next !== Number.POSITIVE_INFINITY))
+      actions.push({ do: "schedule", at: next });
     this.#scheduled = next;
     return actions;
   }

@@ -113,9 +113,9 @@ function requestFault(
   for (const other of draft.reservations.values()) {
     // §1.3: styles do not merge. The value is the style that is there already.
     if (other.style !== style) return { code: RSVP_ERROR.conflictingStyle, value: STYLE_OPTIONS[other.style] };
-    const kind = (other.flowspec ?? other.asked)?.kind;
-    // §B: two services do not merge either.
-    if (other !== before && kind !== undefined && kind !== flowspec.kind)
+    const services = [other.flowspec, other.asked].map((each) => each?.kind ?? flowspec.kind);
+    // §B: two services do not merge either, also not one that is granted with one that is asked for.
+    if (other !== before && services.some((kind) => kind !== flowspec.kind))
       return { code: RSVP_ERROR.trafficControl, value: TRAFFIC_CONTROL.serviceConflict };
   }
   if (before === undefined && draft.reservations.size >= draft.node.rules.maxReservations)

@@ -1,6 +1,6 @@
 /** One router between several previous and next hops: RFC 2205 §1.4, §3.1.4 to §3.1.6, §3.4. */
 import { describe, expect, it } from "vitest";
-import type { Millis, Octets } from "../../../src/model/units.js";
+import type { BytesPerSecond, Millis, Octets } from "../../../src/model/units.js";
 import type { FlowDescriptors, SessionMessage, TornFlows } from "../../../src/rsvp/codec/message.js";
 import type { Flowspec, Session } from "../../../src/rsvp/codec/objects.js";
 import { load, Network, tspec } from "./network.js";
@@ -323,5 +323,52 @@ describe("answers of traffic control that come late (§3.11.2)", () => {
     it.resv(R1, ff([S1, 9000]));
     it.run(200);
     expect(it.installed).toBe(9000);
+  });
+});
+
+describe("a change of service", () => {
+  const guaranteed = (rate: number): Flowspec => ({
+    kind: "guaranteed",
+    tspec: tspec(rate),
+    rate: (rate + 1000) as BytesPerSecond,
+    slackMicros: 0,
+  });
+  const asked = (rate: number): FlowDescriptors => ({
+    style: "FF",
+    flows: [{ filter: S1, flowspec: guaranteed(rate) }],
+  });
+
+  it("by the only receiver is admitted like an increase", () => {
+    const it = router();
+    it.resv(R1, ff([S1, 4000]));
+    it.run();
+    it.resv(R1, asked(3000));
+    it.run();
+    expect(it.installed).toBe(4000);
+    expect(it.network.host("router").node.reserved("c")).toBe(4000);
+  });
+
+  it("that is still to be admitted keeps another receiver out", () => {
+    const it = router();
+    it.resv(R1, ff([S1, 4000]));
+    it.run();
+    it.told();
+    it.network.admissionDelay = () => 50;
+    it.resv(R1, asked(3000));
+    it.resv(R2, ff([S1, 4000]));
+    it.run();
+    expect(it.told()).toEqual(["a Resv FF S1{3000}", "c ResvErr"]);
+  });
+
+  it("that is refused leaves what was there", () => {
+    const it = router();
+    it.network.host("router").room.set("c", 4500);
+    it.resv(R1, ff([S1, 4000]));
+    it.run();
+    it.resv(R1, asked(4000));
+    it.run();
+    expect(it.installed).toBe(4000);
+    expect(it.network.host("router").node.reserved("c")).toBe(4000);
+    expect(it.told()).toContain("c ResvErr");
   });
 });

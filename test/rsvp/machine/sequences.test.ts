@@ -38,7 +38,7 @@ const turn: fc.Arbitrary<Turn> = fc.record({
   wait: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 60_000 })),
 });
 const scenario = fc.record({
-  turns: fc.array(turn, { maxLength: 25 }),
+  turns: fc.array(turn, { maxLength: 25, size: "max" }),
   style: fc.constantFrom<Style>("FF", "SE", "WF"),
   seed: fc.integer({ min: 1, max: 0x7fffffff }),
   loss: fc.double({ min: 0, max: 0.5, noNaN: true }),

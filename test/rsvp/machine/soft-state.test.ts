@@ -124,6 +124,14 @@ describe("soft state (§2.3)", () => {
   });
 });
 
+describe("the timer", () => {
+  it("is set again when it fires too early", () => {
+    const network = settled();
+    const { due } = network.host("T");
+    expect(network.event("T", { type: "due" })).toEqual([{ do: "schedule", at: due }]);
+  });
+});
+
 describe("local repair (§3.6)", () => {
   function detour(): Network {
     const network = settled();
