@@ -3,11 +3,12 @@
  * traffic control at a time, for one reservation state that wants more at a time, so that a refusal has a culprit.
  */
 import { ERROR_FLAG, RSVP_ERROR } from "../codec/codes.js";
+import { filterKey } from "../codec/keys.js";
 import type { FilterSpec, Flowspec } from "../codec/objects.js";
 import { type Draft, ignore } from "./draft.js";
 import type { AdmissionEvent, PreemptEvent } from "./events.js";
 import { covers, flowspecEqual, glbFlowspecs, limitFlowspec, mergeFlowspecs, sumTspecs } from "./flowspec-algebra.js";
-import { effectiveKey, filterKey, flowKey, type ReservationRef } from "./keys.js";
+import { effectiveKey, flowKey, type ReservationRef } from "./keys.js";
 import {
   deny,
   erroredFlows,

@@ -1,10 +1,11 @@
 /** RESV_CONFIRM and ResvConf, RFC 2205 §2.6, §3.1.4, §3.1.9. */
 import type { IpAddress } from "../../model/ip.js";
+import { filterKey } from "../codec/keys.js";
 import type { ResvConfMessage } from "../codec/message.js";
 import type { Flowspec } from "../codec/objects.js";
 import { type Draft, ignore, nodeAddress, notify, TTL } from "./draft.js";
 import { covers } from "./flowspec-algebra.js";
-import { filterKey, flowKey } from "./keys.js";
+import { flowKey } from "./keys.js";
 import { type Group, isBlockaded } from "./merge.js";
 import { descriptorsOf, sendersOf } from "./reservations.js";
 import type { ReservationState } from "./state.js";

@@ -1,23 +1,6 @@
-/** What identifies sessions, senders and neighbours, as strings for maps. */
+/** What identifies neighbours and reservations, as strings for maps. */
+import { filterKey, sessionKey } from "../codec/keys.js";
 import type { FilterSpec, Hop, Session, Style } from "../codec/objects.js";
-
-/** RFC 2205 §3.1.2, RFC 3175 §3.3, RFC 4860 §2.1. The E_Police flag is no part of it. */
-export function sessionKey(session: Session): string {
-  switch (session.kind) {
-    case "ip":
-      return `ip ${session.destination} ${session.protocol} ${session.port}`;
-    case "aggregate":
-      return `aggregate ${session.destination} ${session.dscp}`;
-    case "genericAggregate": {
-      const { destination, phbId, vDstPort, extendedVDstPort } = session;
-      return `generic ${destination} ${phbId} ${vDstPort} ${extendedVDstPort}`;
-    }
-  }
-}
-
-/** A sender template or a filter that selects it: the two match when their keys are equal (RFC 2205 §3.2). */
-export const filterKey = ({ address, port }: FilterSpec): string =>
-  port === undefined ? address : `${address} ${port}`;
 
 /** Somebody on the wire, or an application on this node. */
 export type Neighbour = { readonly kind: "local" } | RemoteNeighbour;

@@ -1,11 +1,12 @@
 /** What the reservations of a session come to towards one previous hop: RFC 2205 §2.2, §3.4, §3.5, §3.10. */
 import { isDeepStrictEqual } from "node:util";
 import { addressToBytes, type IpAddress } from "../../model/ip.js";
+import { filterKey } from "../codec/keys.js";
 import type { FlowDescriptors } from "../codec/message.js";
 import type { Flowspec, OpaqueObject, PolicyData } from "../codec/objects.js";
 import type { Draft } from "./draft.js";
 import { blockades, glbFlowspecs, mergeFlowspecs } from "./flowspec-algebra.js";
-import { filterKey, type Neighbour, neighbourKey } from "./keys.js";
+import { type Neighbour, neighbourKey } from "./keys.js";
 import { effectiveKeyOf, sendersOf } from "./reservations.js";
 import type { PathState, ReservationState } from "./state.js";
 

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { RSVP_ERROR } from "../codec/codes.js";
 import type { ErrorAnswer } from "../codec/errors.js";
+import { filterKey } from "../codec/keys.js";
 import type {
   ErroredSender,
   PathErrMessage,
@@ -13,7 +14,7 @@ import type { SenderTemplate } from "../codec/objects.js";
 import { advertise } from "./advertise.js";
 import { crossedNonRsvp, type Draft, ignore, notify, ownHop, sendToHop, TTL } from "./draft.js";
 import type { Arrival, LocalCall, NodeAction, RsvpInterface } from "./events.js";
-import { filterKey, LOCAL, neighbourKey, type RemoteNeighbour } from "./keys.js";
+import { LOCAL, neighbourKey, type RemoteNeighbour } from "./keys.js";
 import { dropLocal, dropSender } from "./reservations.js";
 import { lifetime, nextPeriod, refreshDelay } from "./rules.js";
 import type { PathState, Route } from "./state.js";

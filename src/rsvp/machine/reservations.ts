@@ -1,11 +1,12 @@
 /** Reservation state as such: who asked for what, what falls away, errors to who asked. RFC 2205 §3.1.5 to §3.1.8. */
 import { ERROR_FLAG, POLICY, RSVP_ERROR } from "../codec/codes.js";
 import type { ErrorAnswer } from "../codec/errors.js";
+import { filterKey } from "../codec/keys.js";
 import type { ErroredFlows, FlowDescriptors } from "../codec/message.js";
 import type { ErrorSpec, FilterSpec, Flowspec, Style } from "../codec/objects.js";
 import { type Draft, nodeAddress, notify, sendToHop } from "./draft.js";
 import { covers } from "./flowspec-algebra.js";
-import { effectiveKey, filterKey, flowKey, type Neighbour, neighbourKey } from "./keys.js";
+import { effectiveKey, flowKey, type Neighbour, neighbourKey } from "./keys.js";
 import type { PathState, ReservationState } from "./state.js";
 
 /** One request of a Resv: its only one with WF and SE, one of several with FF. */

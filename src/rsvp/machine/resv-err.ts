@@ -1,12 +1,13 @@
 /** ResvErr messages and blockades, RFC 2205 §3.1.8, §3.5, §A.5; RFC 4495 §5. */
 import type { IpAddress } from "../../model/ip.js";
 import { ERROR_FLAG, RSVP_ERROR } from "../codec/codes.js";
+import { filterKey } from "../codec/keys.js";
 import type { ErroredFlows, ResvErrMessage } from "../codec/message.js";
 import type { Flowspec } from "../codec/objects.js";
 import { type Draft, ignore, notify, sendToHop } from "./draft.js";
 import type { Arrival } from "./events.js";
 import { covers } from "./flowspec-algebra.js";
-import { filterKey, neighbourKey } from "./keys.js";
+import { neighbourKey } from "./keys.js";
 import { isBlockaded } from "./merge.js";
 import { isPartialPreemption } from "./reservations.js";
 import type { ReservationState } from "./state.js";

@@ -2,12 +2,13 @@
 import type { IpAddress } from "../../model/ip.js";
 import { RSVP_ERROR, STYLE_OPTIONS, TRAFFIC_CONTROL } from "../codec/codes.js";
 import type { ErrorAnswer } from "../codec/errors.js";
+import { filterKey } from "../codec/keys.js";
 import type { ResvMessage, ResvTearMessage } from "../codec/message.js";
 import type { FilterSpec } from "../codec/objects.js";
 import { type Draft, ignore } from "./draft.js";
 import type { Arrival, LocalCall, RsvpInterface } from "./events.js";
 import { covers, flowspecEqual } from "./flowspec-algebra.js";
-import { filterKey, LOCAL, type Neighbour, neighbourKey } from "./keys.js";
+import { LOCAL, type Neighbour, neighbourKey } from "./keys.js";
 import {
   deny,
   dropLocal,

@@ -5,11 +5,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { IpAddress } from "../../model/ip.js";
 import type { Millis } from "../../model/units.js";
+import { filterKey } from "../codec/keys.js";
 import type { FlowDescriptors, ResvMessage, TornFlows } from "../codec/message.js";
 import type { FilterSpec } from "../codec/objects.js";
 import { confirmReservations } from "./confirm.js";
 import { type Draft, notify, sendToHop } from "./draft.js";
-import { filterKey, type Neighbour, neighbourKey, type RemoteNeighbour } from "./keys.js";
+import { type Neighbour, neighbourKey, type RemoteNeighbour } from "./keys.js";
 import { type Group, groupsOf, type Merged, mergeFor } from "./merge.js";
 import { nextPeriod, refreshDelay } from "./rules.js";
 import type { SentState } from "./state.js";

@@ -1,10 +1,10 @@
 /** Refreshes, lifetimes and local repair: RFC 2205 §3.6, §3.7. */
 import { describe, expect, it } from "vitest";
 import type { Millis } from "../../../src/model/units.js";
+import { sessionKey } from "../../../src/rsvp/codec/keys.js";
 import type { SessionMessage } from "../../../src/rsvp/codec/message.js";
 import { genericAggregateSession } from "../../../src/rsvp/machine/aggregate.js";
 import type { NodeAction } from "../../../src/rsvp/machine/events.js";
-import { sessionKey } from "../../../src/rsvp/machine/keys.js";
 import { DEFAULT_RULES, lifetime, nextPeriod, refreshDelay } from "../../../src/rsvp/machine/rules.js";
 import type { SessionState } from "../../../src/rsvp/machine/state.js";
 import { A, B, type Network, open, reserve, SESSION, threeNodes, tspec } from "./network.js";
