@@ -12,7 +12,7 @@ const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const ENTER = "mkdir -p /run/netns && mount -t tmpfs none /run/netns && mount -t sysfs none /sys && ip link set lo up";
 
 /** `suite` registers the tests, inside; they have so many seconds together. */
-export function inOwnNamespace(fileUrl: string, suite: () => void, seconds = 110): void {
+export function inOwnNamespace(fileUrl: string, suite: () => void, seconds = 180): void {
   const file = fileURLToPath(fileUrl);
   if (process.env[INSIDE] === file) {
     suite();
