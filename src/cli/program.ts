@@ -9,6 +9,7 @@ import { type DiffOptions, diff } from "./diff.js";
 import { type DoctorOptions, doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
+import { type ResizeOptions, resizePool } from "./pool.js";
 import type { TargetOptions } from "./roles.js";
 import { run } from "./run.js";
 import { show } from "./show.js";
@@ -88,7 +89,19 @@ function buildProgram(io: CliIo, version: string, done: (code: number) => void):
     .option("--force", "although the router is running")
     .addOption(outputOption())
     .action(async (options: CleanupOptions) => done(await cleanup(options, io)));
+  addPoolVerbs(program.command("pool").description("change the pools of a policy server"), io, done);
   return program;
+}
+
+function addPoolVerbs(pool: Command, io: CliIo, done: (code: number) => void): void {
+  asking(pool.command("resize"), io)
+    .description("give a pool another rate until its policy server starts again; sessions beyond it are shed")
+    .argument("<pool>", "the pool's name")
+    .argument("<rate>", "such as '170 kbit/s', at layer 2, each direction")
+    .option("--dry-run", "print which sessions would be shed, and change nothing")
+    .action(async (name: string, rate: string, options: ResizeOptions) =>
+      done(await resizePool(name, rate, options, io)),
+    );
 }
 
 interface AskOptions extends TargetOptions {

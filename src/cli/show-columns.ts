@@ -68,6 +68,14 @@ function kernelRows(value: unknown): readonly unknown[] {
   return list(classes).map((item) => ({ ...whole, class: item }));
 }
 
+/** As above; a router without sessions still has a row. */
+function rsvpRows(value: unknown): readonly unknown[] {
+  if (typeof value !== "object" || value === null || !("sessions" in value)) return [];
+  const { sessions, ...whole } = value;
+  const found = list(sessions);
+  return found.length === 0 ? [whole] : found.map((item) => ({ ...whole, session: item }));
+}
+
 export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
   sessions: {
     rows: list,
@@ -138,6 +146,23 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       figure("FAILURES", "failures"),
       figure("PENDING", "pending"),
       word("DETAIL", "detail"),
+    ],
+  },
+  rsvp: {
+    rows: rsvpRows,
+    columns: [
+      ROLE,
+      word("TRANSPORT", "transport"),
+      word("AS", "session.role"),
+      word("SENDER", "session.sender"),
+      word("DESTINATION", "session.destination"),
+      { ...figure("DSCP", "session.dscp", (value) => describeDscp(value as Dscp)), align: "left" },
+      word("POOL", "session.pool"),
+      rate("WANTED", "session.wanted"),
+      rate("GRANTED", "session.granted"),
+      word("PREVIOUS HOP", "session.previousHop"),
+      word("NEXT HOP", "session.nextHop"),
+      word("FAILURE", "session.failure"),
     ],
   },
   peers: {

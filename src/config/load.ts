@@ -125,6 +125,10 @@ function neededFiles(config: RoleConfig): readonly { readonly path: KeyPath; rea
       { path: ["signing", "certificate"], file: config.signing.certificate },
     ];
   }
+  if (config.role === "router") {
+    const keys = config.rsvp?.keys ?? [];
+    return keys.map(({ secretFile }, index) => ({ path: ["rsvp", "keys", index, "secretFile"], file: secretFile }));
+  }
   if (config.role !== "pdp" || config.clearinghouse === "none") return [];
   return config.clearinghouse.certificates.map((file, index) => ({
     path: ["clearinghouse", "certificates", index],

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { scheduleKeys } from "./pool-schedule.js";
-import { count, domainName, identifier, ipPrefix, rate, time } from "./scalars.js";
+import { count, domainName, identifier, ipAddress, ipPrefix, rate, time } from "./scalars.js";
 
 export const communityKeys = () =>
   z.strictObject({
@@ -18,6 +18,11 @@ export const communityKeys = () =>
       .default([])
       .describe("SIP domains of its users: tell the community as long as no media address is known."),
     router: domainName().describe("Name of its edge router; `access.router` for the communities of this server."),
+    edge: ipAddress()
+      .optional()
+      .describe(
+        "Address of its edge router that reservations begin and end at (`rsvp.address` there); needed where a pool with `reserve: rsvp` ends.",
+      ),
   });
 
 export const linkKeys = () =>
@@ -50,6 +55,8 @@ const sizingKeys = () =>
       .describe("Time without requests after the network refused one, or took something back."),
   });
 
+export const RESERVE_METHODS = ["none", "rsvp"] as const;
+
 /** A pool as written; which keys go together is for the checks (pool-checks.ts). */
 const writtenPool = () =>
   z.strictObject({
@@ -79,6 +86,12 @@ const writtenPool = () =>
       .union([z.literal("fixed"), sizingKeys()])
       .default("fixed")
       .describe("`fixed`, or how the reservation follows what sessions use."),
+    reserve: z
+      .enum(RESERVE_METHODS)
+      .default("none")
+      .describe(
+        "Who reserves: `none` takes the network to have the pool's rate. With `rsvp` the edge router at `from` reserves towards that at `to`, with direction `both` each towards the other: then sessions may use the smaller, and a sizing needs head room for a session at least, as each end makes its own direction larger.",
+      ),
     schedule: z
       .array(scheduleKeys())
       .max(64)

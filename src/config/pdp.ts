@@ -58,6 +58,12 @@ const classKeys = () =>
       .optional()
       .describe("Pool of sessions that no pool between communities is for; without one they are refused."),
     phb: phb().describe("Per-hop behaviour: the DSCP that packets get."),
+    packetSize: count(20, 65_535)
+      .transform(octets)
+      .default(octets(1500))
+      .describe(
+        "Octets of the largest packets, counted at layer 3: for turning pools into reservations. Smaller is exacter, too small reserves too little.",
+      ),
     outOfProfile: outOfProfile()
       .default({ action: "drop" })
       .describe("What becomes of packets above a flow's rate: `drop`, or `{remark: BE}`."),

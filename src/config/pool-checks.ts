@@ -3,6 +3,7 @@ import type { BitsPerSecond } from "../model/units.js";
 import { type CrossProblem, duplicates } from "./common.js";
 import type { PdpConfig } from "./pdp.js";
 import { formatRate } from "./quantities.js";
+import { checkReservations } from "./reservation-checks.js";
 import { unknownName } from "./unknown-name.js";
 
 type Pool = PdpConfig["pools"][number];
@@ -38,6 +39,7 @@ export function checkPools(config: PdpConfig): readonly CrossProblem[] {
     // Two pools of one name are told by the pools' own check.
     ...taken.filter(({ path }) => path[0] === "links"),
     ...checkPairs(config),
+    ...checkReservations(config),
     ...pools.flatMap((pool, index) => [
       ...checkEnds(known, pool, index),
       ...checkLinks(known, pool, index),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { octets, seconds } from "../model/units.js";
 import { type CrossProblem, commonKeys, duplicates } from "./common.js";
 import type { PathContext } from "./paths.js";
+import { checkRsvp, rsvpKeys } from "./rsvp.js";
 import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress, time } from "./scalars.js";
 
 const interfaceKeys = () =>
@@ -46,7 +47,13 @@ export const routerSchema = (context: PathContext) =>
       .strictObject({
         servers: z.array(socketAddress()).min(1).max(8).describe("Policy servers, in order of preference."),
       })
-      .describe("The policy server that decides for this router."),
+      .optional()
+      .describe(
+        "The policy server that decides for this router. A router that only is on the way of aggregates has none.",
+      ),
+    rsvp: rsvpKeys(context)
+      .optional()
+      .describe("Reservations in the network (RSVP aggregates, RFC 3175). Absent: none are made or let through."),
     kernel: z
       .strictObject({
         table: identifier().default("sluice").describe("Name of the own nftables table (family inet)."),
@@ -88,6 +95,8 @@ export type RouterConfig = z.output<ReturnType<typeof routerSchema>>;
 export function checkRouter(config: RouterConfig): readonly CrossProblem[] {
   const { interfaces } = config.kernel;
   return [
+    ...checkPurpose(config),
+    ...(config.rsvp === undefined ? [] : checkRsvp(config.rsvp, config.pdp !== undefined)),
     ...duplicates(
       interfaces,
       "interface",
@@ -100,4 +109,10 @@ export function checkRouter(config: RouterConfig): readonly CrossProblem[] {
       return [{ path, message: "signalling takes the whole link", remedy: "make it less than the interface's rate" }];
     }),
   ];
+}
+
+function checkPurpose({ pdp, rsvp }: RouterConfig): readonly CrossProblem[] {
+  if (pdp !== undefined || rsvp !== undefined) return [];
+  const remedy = 'add "pdp:" with the policy server, or "rsvp:" for a router on the way of aggregates';
+  return [{ path: ["role"], message: "nobody decides for this router", remedy }];
 }

@@ -9,6 +9,7 @@ const ANSWER_MAX = 64 * 1024 * 1024;
 /**
  * @param path - the control socket
  * @param route - such as `/v1/show/sessions`
+ * @param ask - GET asks for a view, POST for a change
  * @returns the answer's value: JSON, or a string where the role answers with text
  * @throws SystemError `CONTROL_UNREACHABLE` when nobody answers there; the role's own code when it refuses
  */
@@ -16,10 +17,12 @@ export async function controlRequest(
   path: string,
   route: string,
   query: Readonly<Record<string, string>> = {},
-  timeout: Millis = millis(10_000),
+  ask: { readonly method?: "GET" | "POST"; readonly timeout?: Millis } = {},
 ): Promise<unknown> {
   const search = new URLSearchParams(query).toString();
-  const { response, body } = await get(path, search === "" ? route : `${route}?${search}`, timeout);
+  const { method = "GET", timeout = millis(10_000) } = ask;
+  const target = search === "" ? route : `${route}?${search}`;
+  const { response, body } = await exchange(path, { method, target, timeout });
   const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
   const value = isJson ? parse(body, path) : body;
   if (response.statusCode === 200) return value;
@@ -31,9 +34,15 @@ interface Answer {
   readonly body: string;
 }
 
-function get(path: string, target: string, timeout: Millis): Promise<Answer> {
+interface Question {
+  readonly method: "GET" | "POST";
+  readonly target: string;
+  readonly timeout: Millis;
+}
+
+function exchange(path: string, { method, target, timeout }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: path, path: target, method: "GET", agent: false }, (response) => {
+    const asked = request({ socketPath: path, path: target, method, agent: false }, (response) => {
       const parts: Buffer[] = [];
       let size = 0;
       response.on("data", (part: Buffer) => {

@@ -14,6 +14,8 @@ export interface ControlServerOptions {
   readonly path: string;
   /** By path, such as `/v1/show/sessions`. */
   readonly routes: Readonly<Record<string, ControlRoute>>;
+  /** Routes that change something: asked with POST, by path. */
+  readonly actions?: Readonly<Record<string, ControlRoute>>;
   readonly log: Logger;
 }
 
@@ -73,18 +75,26 @@ export class ControlServer {
     request.resume();
     const target = request.url ?? "/";
     if (target.length > URL_MAX) return fail(response, 414, "CONTROL_URL", "the question is too long");
-    if (request.method !== "GET") return fail(response, 405, "CONTROL_METHOD", "only GET is known here");
+    const { method } = request;
+    if (method !== "GET" && method !== "POST") {
+      return fail(response, 405, "CONTROL_METHOD", "only GET and POST are known here");
+    }
     const url = URL.canParse(target, "http://control") ? new URL(target, "http://control") : undefined;
     const name = url?.pathname ?? target;
-    const { routes } = this.#options;
-    const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+    const { routes, actions = {} } = this.#options;
+    const known = method === "GET" ? routes : actions;
+    const other = method === "GET" ? actions : routes;
+    if (Object.hasOwn(other, name) && !Object.hasOwn(known, name)) {
+      return fail(response, 405, "CONTROL_METHOD", `${name} is not asked with ${method}`);
+    }
+    const route = Object.hasOwn(known, name) ? known[name] : undefined;
     if (url === undefined || route === undefined) {
       return fail(
         response,
         404,
         "CONTROL_ROUTE",
         `this role does not answer ${name}`,
-        `it answers ${Object.keys(routes).join(", ")}`,
+        `it answers ${Object.keys(known).join(", ")}`,
       );
     }
     try {
@@ -93,14 +103,8 @@ export class ControlServer {
       send(response, 200, value);
     } catch (error) {
       if (!(error instanceof SluiceError)) this.#options.log.error("control.route.failed", { route: name, error });
-      const known = error instanceof SluiceError;
-      fail(
-        response,
-        500,
-        known ? error.code : "INTERNAL",
-        known ? error.message : "the role failed; see its log",
-        known ? error.remedy : undefined,
-      );
+      if (error instanceof SluiceError) fail(response, 500, error.code, error.message, error.remedy);
+      else fail(response, 500, "INTERNAL", "the role failed; see its log");
     }
   }
 }

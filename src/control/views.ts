@@ -62,6 +62,19 @@ export interface PoolView {
   readonly waiting?: number;
 }
 
+/** `POST /v1/pools/resize?pool=&rate=` with the rate in bit/s, and with `dryRun=1`. Rates at layer 2, each direction. */
+export interface PoolResizeView {
+  readonly pool: string;
+  readonly rate: BitsPerSecond;
+  /** What sessions may use of it together, and what they held before. */
+  readonly room: BitsPerSecond;
+  readonly heldUp: BitsPerSecond;
+  readonly heldDown: BitsPerSecond;
+  /** Sessions that lose what they hold, the least important first, and what becomes of them. */
+  readonly shed: readonly { readonly session: SessionId; readonly treatment: string }[];
+  readonly dryRun: boolean;
+}
+
 /** One class of one interface; octets counted at layer 2. */
 export interface KernelClassView {
   readonly interface: string;
@@ -127,6 +140,45 @@ export interface PeerView {
   readonly since: Timestamp;
 }
 
+/** A sender in a session of RSVP. Rates at layer 3. */
+export interface RsvpSessionView {
+  /** What this router is to it: `aggregator` and `deaggregator` are the ends, `transit` is between them. */
+  readonly role: "aggregator" | "transit" | "deaggregator";
+  readonly sender: string;
+  readonly destination: string;
+  /** Of an aggregate. */
+  readonly dscp?: Dscp;
+  /** The pool that it is for, where the policy server wants it. */
+  readonly pool?: number;
+  readonly wanted: BitsPerSecond;
+  readonly granted: BitsPerSecond;
+  /** Where Path messages come from and where reservations come from; absent at the ends. */
+  readonly previousHop?: string;
+  readonly nextHop?: string;
+  /** The one that it leaves by. */
+  readonly interface?: string;
+  readonly failure?: string;
+}
+
+/** `/v1/show/rsvp` */
+export interface RsvpView {
+  /** `raw` or `udp`. */
+  readonly transport: string;
+  readonly refresh: Millis;
+  /** Rates at layer 3; `up` is false while nothing is sent or received there. */
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly room: BitsPerSecond;
+    readonly reserved: BitsPerSecond;
+  }[];
+  readonly sessions: readonly RsvpSessionView[];
+  /** With the number of sessions that each takes part in. */
+  readonly neighbours: readonly { readonly address: string; readonly interface: string; readonly sessions: number }[];
+  /** What became of messages since the start. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
 /** `/v1/show/usage`: one usage record. Octets counted at layer 3. */
 export interface UsageView {
   readonly session: SessionId;
@@ -169,7 +221,7 @@ export interface EventsView {
   readonly events: readonly MessageEvent[];
 }
 
-export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "reconcile", "peers", "usage"] as const;
+export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "reconcile", "rsvp", "peers", "usage"] as const;
 export type ShowTopic = (typeof SHOW_TOPICS)[number];
 
 /** What each `/v1/show/…` route answers. */
@@ -178,6 +230,7 @@ export interface ShowViews {
   readonly policies: readonly PolicyView[];
   readonly pools: readonly PoolView[];
   readonly kernel: KernelView;
+  readonly rsvp: RsvpView;
   readonly peers: readonly PeerView[];
   readonly usage: readonly UsageView[];
 }

@@ -60,6 +60,8 @@ export interface ControlRoutes {
   readonly explain?: (session: string) => Promise<unknown> | unknown;
   /** Intent against kernel; `render`: with what would mend it. */
   readonly diff?: (render: boolean) => Promise<DiffView>;
+  /** What changes something, by the path after `/v1/`. */
+  readonly actions?: Readonly<Record<string, ControlRoute>>;
   /** What is wrong now, one sentence each. */
   readonly problems: () => readonly string[];
 }
@@ -69,7 +71,7 @@ const VERSION = "0.1.0";
 /** The local API. Last to open: whoever finds it can use the role. */
 export async function openControl<Config extends RoleConfig>(
   context: RoleContext<Config>,
-  { show, explain, diff, problems }: ControlRoutes,
+  { show, explain, diff, actions = {}, problems }: ControlRoutes,
 ): Promise<void> {
   const { config, log, clock, cleanup, events } = context;
   const since = clock.now();
@@ -89,7 +91,8 @@ export async function openControl<Config extends RoleConfig>(
     routes["/v1/explain"] = async ({ session = "" }) => explain((await events.resolve(session)) ?? session);
   }
   if (diff !== undefined) routes["/v1/diff"] = ({ render }) => diff(render !== undefined);
-  const server = new ControlServer({ path: config.control, routes, log });
+  const changes = Object.fromEntries(Object.entries(actions).map(([name, action]) => [`/v1/${name}`, action]));
+  const server = new ControlServer({ path: config.control, routes, actions: changes, log });
   await server.listen();
   cleanup.add(() => server.close());
 }

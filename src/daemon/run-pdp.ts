@@ -19,8 +19,8 @@ import { AdmissionLedger } from "../pdp/ledger.js";
 import { policyServer } from "../pdp/policy-server.js";
 import { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import { PoolMap } from "../pdp/pools/pool-map.js";
-import { InstantReservations } from "../pdp/pools/reservation-port.js";
 import { ReplayStore } from "../pdp/replay-store.js";
+import type { PolicyAggregate } from "../pdp/router/aggregate-rows.js";
 import { RouterLink } from "../pdp/router/router-link.js";
 import { RuleBook } from "../pdp/rules.js";
 import type { SessionRecord, StoredDirectives } from "../pdp/session-record.js";
@@ -29,6 +29,8 @@ import { SessionStore } from "../pdp/session-store.js";
 import { TOKEN_HEADER } from "../pdp/sip/message-reading.js";
 import { SipLink } from "../pdp/sip/sip-link.js";
 import { UsageSender } from "../pdp/usage-sender.js";
+import { pdpActions } from "./pdp-actions.js";
+import { openReservations } from "./pdp-reservations.js";
 import { pdpViews } from "./pdp-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
@@ -45,7 +47,9 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const { authority, usage } = openAuthority(context, store);
   const ledger = new AdmissionLedger([...config.pools, ...config.links]);
   const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
-  const router = new RouterLink({
+  const reserve = (aggregate: PolicyAggregate) => router.reserve(aggregate);
+  const reservations = openReservations(context, { events: () => keeper, reserve });
+  const router: RouterLink = new RouterLink({
     router: config.access.router,
     pools: config.pools.filter((pool) => isOfRouter(pool, config)),
     classes: config.classes.map((each) => ({ ...each, dscp: dscpOf(each.phb) })),
@@ -53,13 +57,14 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
     log,
     sessions: () => service.live(),
     events: () => service,
+    onAggregate: (report) => reservations.report(report),
     onExchange: exchange,
   });
   const keeper: PoolKeeper = new PoolKeeper({
     ledger,
     pools: config.pools,
     timeZone: config.timeZone,
-    port: new InstantReservations(() => keeper),
+    port: reservations,
     rank: (id) => service.rank(id),
     shed: (id, pool) => reported(service.shed(id, pool), log, "pdp.shed-failed"),
     onRoom: (pool, room) => reported(router.resize(pool, room), log, "pdp.pool-resize-failed"),
@@ -79,9 +84,10 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
     clock,
     log,
     settle: (record: SessionRecord) => usage?.settle(record),
+    onShed: (record) => sip.shed(record),
     directivesOf,
   });
-  const sip = new SipLink({
+  const sip: SipLink = new SipLink({
     service,
     rules: messageRules(config),
     clock,
@@ -96,6 +102,7 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   await openControl(context, {
     show: views.show,
     explain: views.explain,
+    actions: pdpActions({ config, service, keeper }),
     problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
   });
 }

@@ -64,7 +64,7 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
   );
   const connected = client;
   cleanup.add(() => connected.close());
-  pep.start(connected);
+  pep.start(connected, core);
   await openControl(context, {
     show: {
       sessions: () => pep.dialogs().map(sessionView),
@@ -91,12 +91,12 @@ function routingTable({ sip }: ProxyConfig): RoutingTable {
   return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes) };
 }
 
-const sessionView = ({ context, phase, answered, since }: PepDialog): SessionView => ({
+const sessionView = ({ context, phase, answered, since, shed }: PepDialog): SessionView => ({
   session: context.session,
   callId: context.callId,
   caller: context.caller,
   callee: context.callee,
   side: context.side,
-  state: answered ? phase : `${phase}, not answered`,
+  state: [phase, ...(answered ? [] : ["not answered"]), ...(shed === undefined ? [] : ["shed"])].join(", "),
   since,
 });

@@ -1,12 +1,13 @@
 /** How the record of a new session begins, and the sentences that `explain` shows. Pure. */
 import type { Refusal } from "../model/decision.js";
 import type { SessionId } from "../model/session.js";
+import type { Timestamp } from "../model/units.js";
 import { ZERO_FLOW_COUNTERS } from "../model/usage.js";
 import type { Grant } from "./authority.js";
 import type { PoolNeed } from "./ledger.js";
 import type { RuleVerdict } from "./rules.js";
 import type { SessionAttemptFacts } from "./session-facts.js";
-import type { SessionRecord, SessionStep, StoredDirectives } from "./session-record.js";
+import type { EndCause, SessionChange, SessionRecord, SessionStep, StoredDirectives } from "./session-record.js";
 
 const NOTHING_TO_ADD: StoredDirectives = { addHeaders: [], removeHeaders: [] };
 
@@ -56,6 +57,12 @@ function draft(facts: SessionAttemptFacts, verdict: RuleVerdict, step: SessionSt
     cause: undefined,
     steps: [step],
   };
+}
+
+/** What was hung up for want of bandwidth was preempted, whoever says so last; service ended when that was taken. */
+export function endOf({ shed }: SessionRecord, cause: EndCause, now: Timestamp): SessionChange {
+  if (shed?.treatment !== "bye") return { state: "releasing", ended: now, cause };
+  return { state: "releasing", ended: shed.at, cause: "preempted" };
 }
 
 export const describeNeeds = (needs: readonly PoolNeed[]): string =>

@@ -8,7 +8,7 @@ import type { Enforcement } from "./enforcement.js";
 import type { PoolMap } from "./pools/pool-map.js";
 import type { SessionPools } from "./pools/session-pools.js";
 import type { RuleBook } from "./rules.js";
-import type { SessionRecord, StoredDirectives } from "./session-record.js";
+import type { SessionRecord, ShedTreatment, StoredDirectives } from "./session-record.js";
 import type { SessionStore } from "./session-store.js";
 import type { ServiceClass } from "./session-way.js";
 
@@ -27,7 +27,7 @@ export interface SessionServiceOptions {
   /** Called in the transaction that closes a session, so that its usage is recorded once or not at all. */
   readonly settle: (record: SessionRecord) => void;
   /** Told of a session that gave its bandwidth back, and what its class says becomes of it: its parties should know. */
-  readonly onShed?: (record: SessionRecord, treatment: "bestEffort" | "bye") => void;
+  readonly onShed?: (record: SessionRecord, treatment: ShedTreatment) => void;
   /** What the authority's grant makes the proxy do to the INVITE. */
   readonly directivesOf: (grant: Grant, side: SessionSide) => StoredDirectives;
 }

@@ -26,7 +26,10 @@ const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
 };
 
 /** How a session ended. */
-export type EndCause = "bye" | "cancel" | "failure" | "timeout" | "refused" | "lost";
+export type EndCause = "bye" | "cancel" | "failure" | "timeout" | "refused" | "lost" | "preempted";
+
+/** What becomes of a session whose bandwidth was taken back: it goes on without a guarantee, or its parties are hung up. */
+export type ShedTreatment = "bestEffort" | "bye";
 
 /** A flow with the instance number under which the router knows it. */
 export interface InstalledFlow {
@@ -78,6 +81,8 @@ export interface SessionRecord {
   readonly past: readonly InstalledFlow[];
   readonly needs: readonly PoolNeed[];
   readonly refusal: Refusal | undefined;
+  /** Its bandwidth was taken back. The proxy is told so until the session ends. */
+  readonly shed?: { readonly treatment: ShedTreatment; readonly at: Timestamp };
   readonly created: Timestamp;
   readonly answered: Timestamp | undefined;
   readonly ended: Timestamp | undefined;

@@ -16,6 +16,7 @@ import {
   authorisedSession,
   describeNeeds,
   describeUsage,
+  endOf,
   refusedSession,
   stillReleasing,
   unknownSession,
@@ -247,7 +248,7 @@ export class SessionService implements EnforcementEvents {
   }
 
   async #shedLive(record: SessionRecord, serviceClass: ServiceClass, pool: string): Promise<void> {
-    const { enforcement, ledger, log, onShed } = this.#options;
+    const { clock, enforcement, ledger, log, onShed } = this.#options;
     const treatment = serviceClass.whenShed ?? "bestEffort";
     const change = { session: record.id, class: serviceClass.name, remove: record.flows, install: [] };
     const done = record.flows.length === 0 ? undefined : await enforcement.change(change);
@@ -257,7 +258,7 @@ export class SessionService implements EnforcementEvents {
     const past = [...current.past, ...current.flows];
     const next = this.#advance(
       current,
-      { treatment: "bestEffort", flows: [], past, needs: [] },
+      { treatment: "bestEffort", flows: [], past, needs: [], shed: { treatment, at: clock.now() } },
       "shed",
       `pool ${pool} was taken back: ${treatment === "bye" ? "to be ended" : "best effort from here"}${why}`,
     );
@@ -267,8 +268,7 @@ export class SessionService implements EnforcementEvents {
   }
 
   async #releaseLive(record: SessionRecord, cause: EndCause): Promise<void> {
-    const ended = this.#options.clock.now();
-    const releasing = this.#advance(record, { state: "releasing", ended, cause }, "hang-up", cause);
+    const releasing = this.#advance(record, endOf(record, cause, this.#options.clock.now()), "hang-up", cause);
     if (record.flows.length > 0 && record.class !== undefined) {
       const change = { session: record.id, class: record.class, remove: record.flows, install: [] };
       const done = await this.#options.enforcement.change(change);

@@ -6,6 +6,7 @@ import type { PoolNeed } from "./ledger.js";
 import { choosePools, type FlowWay, type WayFlow } from "./pools/choose-pools.js";
 import type { PoolMap } from "./pools/pool-map.js";
 import type { SessionAttemptFacts } from "./session-facts.js";
+import type { ShedTreatment } from "./session-record.js";
 
 /** How the sessions of a class are served. */
 export interface ServiceClass {
@@ -13,7 +14,7 @@ export interface ServiceClass {
   /** For sessions that no pool between communities is for; without one they are refused. */
   readonly pool?: string | undefined;
   /** What becomes of a session that has to give its bandwidth back; `bestEffort` if undefined. */
-  readonly whenShed?: "bestEffort" | "bye" | undefined;
+  readonly whenShed?: ShedTreatment | undefined;
 }
 
 export interface WayRules {

@@ -57,6 +57,9 @@ function terminationOf(cause: EndCause | undefined): TerminationCause {
       return { type: "sip", code: 408, description: "time-out" };
     case "failure":
       return { type: "sip", code: 480, description: "not answered" };
+    case "preempted":
+      // RFC 4411 §1: what Q.850 has for it.
+      return { type: "q850", code: 8, description: "preemption" };
     case "refused":
       return { type: "sip", code: 503, description: "refused" };
     case "lost":
@@ -66,5 +69,6 @@ function terminationOf(cause: EndCause | undefined): TerminationCause {
 }
 
 function releaseSourceOf({ cause }: SessionRecord): ReleaseSource {
+  if (cause === "preempted") return "internal";
   return cause === "cancel" ? "source" : cause === "failure" ? "destination" : "unknown";
 }

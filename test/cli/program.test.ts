@@ -115,6 +115,27 @@ describe("show", () => {
     );
   });
 
+  it("shows a router's reservations, and one that has none", async () => {
+    const whole = { transport: "raw", refresh: 30_000, interfaces: [], neighbours: [], counters: {} };
+    const session = {
+      role: "transit",
+      sender: "10.1.0.1",
+      destination: "10.3.0.1",
+      dscp: 46,
+      wanted: 400_000,
+      granted: 240_000,
+      previousHop: "10.2.1.1",
+      nextHop: "10.2.2.1",
+    };
+    await role("t", { "/v1/show/rsvp": async () => ({ ...whole, sessions: [session] }) });
+    await role("t2", { "/v1/show/rsvp": async () => ({ ...whole, transport: "udp", sessions: [] }) });
+    const { out } = await sluice(["show", "rsvp"]);
+    expect(out).toMatch(
+      /^t +raw +transit +10\.1\.0\.1 +10\.3\.0\.1 +EF +400 kbit\/s +240 kbit\/s +10\.2\.1\.1 +10\.2\.2\.1/m,
+    );
+    expect(out).toMatch(/^t2 +udp *$/m);
+  });
+
   it("says what cannot be shown, and shows the rest", async () => {
     expect(await sluice(["show", "pools"])).toMatchObject({
       code: 2,
@@ -253,7 +274,7 @@ describe("check, doctor and wrong use", () => {
   it.each([
     [["frob"], "unknown command 'frob'"],
     [["shwo"], "Did you mean show?"],
-    [["show", "everything"], "choose one of sessions, policies, pools, kernel, reconcile, peers, usage"],
+    [["show", "everything"], "choose one of sessions, policies, pools, kernel, reconcile, rsvp, peers, usage"],
     [["run", "gateway", "-c", "x"], "choose one of pdp, proxy, router, clearinghouse"],
     [["run", "pdp"], "required option '-c, --config <file>' not specified"],
     [["show", "pools", "-o", "xml"], "Allowed choices are table, json"],

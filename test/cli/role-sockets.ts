@@ -9,7 +9,7 @@ import { SILENT_LOGGER } from "../../src/model/log.js";
 export interface RoleSockets {
   /** Another one in every test. */
   readonly directory: string;
-  role(name: string, routes: Record<string, ControlRoute>): Promise<void>;
+  role(name: string, routes: Record<string, ControlRoute>, actions?: Record<string, ControlRoute>): Promise<void>;
 }
 
 export function roleSockets(prefix: string): RoleSockets {
@@ -26,8 +26,9 @@ export function roleSockets(prefix: string): RoleSockets {
     get directory() {
       return directory;
     },
-    async role(name, routes) {
-      const server = new ControlServer({ path: join(directory, `${name}.sock`), routes, log: SILENT_LOGGER });
+    async role(name, routes, actions = {}) {
+      const path = join(directory, `${name}.sock`);
+      const server = new ControlServer({ path, routes, actions, log: SILENT_LOGGER });
       servers.push(server);
       await server.listen();
     },

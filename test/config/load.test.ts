@@ -98,6 +98,7 @@ describe("good files", () => {
       name: "voice",
       pool: "voice",
       phb: "EF",
+      packetSize: 1500,
       outOfProfile: { action: "remark", dscp: 10 },
     });
     expect(config.domain).toBe("a.example");
@@ -167,7 +168,7 @@ const BAD: readonly (readonly [string, string, readonly unknown[]])[] = [
   [
     "a key from nowhere",
     `${ROUTER}frobnicate: 1\n`,
-    ['7:1: unknown key "frobnicate"; known are role, name, state, control, log, pdp, kernel, signalling'],
+    ['7:1: unknown key "frobnicate"; known are role, name, state, control, log, pdp, rsvp, kernel, signalling'],
   ],
   [
     "a rate without a unit",

@@ -82,6 +82,7 @@ describe("communities, links and pools", () => {
       overhead: 0,
       sizing: "fixed",
       schedule: [],
+      reserve: "none",
     });
     expect(pools[1]).toMatchObject({
       rate: 200_000,
@@ -110,7 +111,16 @@ rules: []
     const { communities, links, pools } = loadConfig(write(text), "pdp");
     expect([communities, links]).toEqual([[], []]);
     expect(pools).toEqual([
-      { name: "voice", id: 1, rate: 170_000, direction: "both", overhead: 0, sizing: "fixed", schedule: [] },
+      {
+        name: "voice",
+        id: 1,
+        rate: 170_000,
+        direction: "both",
+        overhead: 0,
+        sizing: "fixed",
+        schedule: [],
+        reserve: "none",
+      },
     ]);
   });
 

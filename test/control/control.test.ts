@@ -83,6 +83,25 @@ describe("control socket", () => {
     await expect(controlRequest(path, "/v1/health", {})).resolves.toEqual({});
   });
 
+  it("changes something only when asked with POST, and shows nothing then", async () => {
+    const server = new ControlServer({
+      path,
+      routes: { "/v1/health": async () => ({}) },
+      actions: { "/v1/pools/resize": async (query) => ({ query }) },
+      log: SILENT_LOGGER,
+    });
+    open.push(server);
+    await server.listen();
+    const post = { method: "POST" } as const;
+    await expect(controlRequest(path, "/v1/pools/resize", { pool: "a" }, post)).resolves.toEqual({
+      query: { pool: "a" },
+    });
+    await expect(controlRequest(path, "/v1/pools/resize")).rejects.toMatchObject({ code: "CONTROL_METHOD" });
+    await expect(controlRequest(path, "/v1/health", {}, post)).rejects.toMatchObject({ code: "CONTROL_METHOD" });
+    await expect(controlRequest(path, "/v1/x", {}, post)).rejects.toMatchObject({ code: "CONTROL_ROUTE" });
+    expect((await raw("DELETE", "/v1/health")).status).toBe(405);
+  });
+
   it("does not take the place of a living role", async () => {
     await serve({ "/v1/health": async () => ({ who: "first" }) });
     const second = new ControlServer({ path, routes: {}, log: SILENT_LOGGER });
@@ -123,7 +142,9 @@ describe("control socket", () => {
       code: "CONTROL_UNREACHABLE",
     });
     await serve({ "/v1/slow": () => new Promise(() => undefined) });
-    await expect(controlRequest(path, "/v1/slow", {}, millis(30))).rejects.toMatchObject({ code: "CONTROL_TIMEOUT" });
+    await expect(controlRequest(path, "/v1/slow", {}, { timeout: millis(30) })).rejects.toMatchObject({
+      code: "CONTROL_TIMEOUT",
+    });
     const long = new ControlServer({ path: join(directory, "x".repeat(120)), routes: {}, log: SILENT_LOGGER });
     await expect(long.listen()).rejects.toMatchObject({ code: "CONTROL_PATH" });
   });

@@ -17,6 +17,7 @@ import type { SessionAttemptFacts } from "../../src/pdp/session-facts.js";
 import type { SessionRecord } from "../../src/pdp/session-record.js";
 import { SessionService } from "../../src/pdp/session-service.js";
 import { SessionStore } from "../../src/pdp/session-store.js";
+import { usageReport } from "../../src/pdp/usage.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { MemoryRouter } from "./memory-router.js";
 
@@ -279,10 +280,20 @@ describe("sessions whose bandwidth is taken back", () => {
   });
 
   it("are to be ended where their class says so", async () => {
-    const { keeper, notices } = await twoCalls("bye");
+    const { clock, keeper, notices, service, settled } = await twoCalls("bye");
     keeper.takenBack("to-branch", kilobitsPerSecond(0));
     await quiet();
     expect(notices.sort()).toEqual([`${call(1).id} bye`, `${call(2).id} bye`].sort());
+    const shedAt = clock.now();
+    await clock.pass(4000);
+    await service.release(call(2).id, "lost");
+    // Whatever the end looks like afterwards, and however long it takes, that is why and when service ended.
+    expect(settled[0]).toMatchObject({ cause: "preempted", ended: shedAt, shed: { treatment: "bye", at: shedAt } });
+    expect(usageReport(settled[0]!)?.detail).toMatchObject({
+      endTime: shedAt,
+      terminationCauses: [{ type: "q850", code: 8 }],
+      releaseSource: "internal",
+    });
   });
 
   it("let go although the router is away, and are settled when it is back", async () => {

@@ -45,3 +45,7 @@ export function dialogHandle(number: number): Buffer {
   handle.writeUInt32BE(number);
   return handle;
 }
+
+/** The number of a handle that `dialogHandle` made; undefined for any other. */
+export const handleNumber = (handle: Buffer): number | undefined =>
+  handle.length === 4 ? handle.readUInt32BE() : undefined;

@@ -21,11 +21,13 @@ export interface SipDirectives {
   /** Answer with this instead of forwarding. */
   readonly refusal?: { readonly status: number; readonly phrase: string };
   readonly session?: SessionId;
+  /** The session is to end: value of the Reason header field (RFC 3326) for the proxy's own BYE or CANCEL. */
+  readonly reason?: string;
 }
 
 export const NO_DIRECTIVES: SipDirectives = { addHeaders: [], removeHeaders: [] };
 
-const S_NUM = { addHeader: 1, removeHeader: 2, nextHop: 3, refusal: 4, session: 5 } as const;
+const S_NUM = { addHeader: 1, removeHeader: 2, nextHop: 3, refusal: 4, session: 5, reason: 6 } as const;
 const S_TYPE = 1;
 const HEADER = 4;
 
@@ -34,7 +36,7 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 /** @throws InternalError for text that may not go into a SIP message */
 export function encodeDirectives(directives: SipDirectives): Buffer {
-  const { addHeaders, removeHeaders, nextHop, refusal, session } = directives;
+  const { addHeaders, removeHeaders, nextHop, refusal, session, reason } = directives;
   const objects = [
     ...addHeaders.map(({ name, value }) => subObject(S_NUM.addHeader, `${token(name)}: ${line(value)}`)),
     ...removeHeaders.map((name) => subObject(S_NUM.removeHeader, token(name))),
@@ -46,6 +48,7 @@ export function encodeDirectives(directives: SipDirectives): Buffer {
     objects.push(subObject(S_NUM.refusal, Buffer.concat([head, Buffer.from(line(refusal.phrase), "utf8")])));
   }
   if (session !== undefined) objects.push(subObject(S_NUM.session, session));
+  if (reason !== undefined) objects.push(subObject(S_NUM.reason, line(reason)));
   return Buffer.concat(objects);
 }
 
@@ -125,6 +128,9 @@ function decodeInto(directives: Draft, sNum: number, place: Place): void {
       directives.session = session;
       return;
     }
+    case S_NUM.reason:
+      directives.reason = decodeText(place);
+      return;
     default:
       throw bad(`unknown S-Num ${sNum}`, place.offset);
   }

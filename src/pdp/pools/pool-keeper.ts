@@ -20,6 +20,15 @@ export interface PoolKeeperOptions extends PoolSizingsOptions {
   readonly shed: (session: SessionId, pool: string) => void;
 }
 
+/** What a resize does to sessions. */
+export interface PoolResize {
+  /** What sessions hold now, each direction, and what they may hold together afterwards. Layer 2. */
+  readonly held: DirectionRates;
+  readonly room: BitsPerSecond;
+  /** Who has to let go, the least important first. */
+  readonly shed: readonly SessionId[];
+}
+
 interface Waiting {
   readonly session: SessionId;
   readonly needs: readonly PoolNeed[];
@@ -98,6 +107,24 @@ export class PoolKeeper implements SessionPools, ReservationEvents {
     const waiting = this.#waiting.get(session);
     if (waiting !== undefined) this.#settle(waiting, this.#refusal(waiting, "the session ended"));
     this.#sizings.demand(touched);
+  }
+
+  /** What `resize` would do; undefined for a pool whose size is not decided here. */
+  planResize(pool: string, rate: BitsPerSecond): PoolResize | undefined {
+    if (!this.#sizings.has(pool)) return undefined;
+    const held = this.#options.ledger.used(pool);
+    const room = this.#sizings.roomAt(pool, rate);
+    const over = (direction: FlowDirection): BitsPerSecond => bitsPerSecond(Math.max(0, held[direction] - room));
+    return { held, room, shed: this.#victims(pool, { up: over("up"), down: over("down") }) };
+  }
+
+  /** Gives a pool another rate until this server starts again. Sessions beyond it are shed. */
+  resize(pool: string, rate: BitsPerSecond): PoolResize | undefined {
+    const plan = this.planResize(pool, rate);
+    if (plan === undefined) return undefined;
+    this.#options.log.warn("pdp.pool-resized", { pool, rate, sheds: plan.shed.length });
+    this.#sizings.resize(pool, rate);
+    return plan;
   }
 
   confirmed(pool: string, rate: BitsPerSecond): void {
@@ -181,18 +208,23 @@ export class PoolKeeper implements SessionPools, ReservationEvents {
     settle(answer);
   }
 
-  /** Those who are told to go already count as gone. */
   #shed(pool: string, over: DirectionRates): void {
-    const { ledger, rank, shed, log } = this.#options;
+    const { shed, log } = this.#options;
+    const victims = this.#victims(pool, over);
+    if (victims.length > 0) log.warn("pdp.pool-sheds", { pool, sessions: victims.length });
+    for (const session of victims) this.#leaving.add(session);
+    for (const session of victims) shed(session, pool);
+  }
+
+  /** Those who are told to go already count as gone. */
+  #victims(pool: string, over: DirectionRates): readonly SessionId[] {
+    const { ledger, rank } = this.#options;
     const holders = [...ledger.holders(pool)].map(([session, held]) => ({ session, held, ...rank(session) }));
     const going = holders.filter(({ session }) => this.#leaving.has(session));
     const left = (direction: FlowDirection): BitsPerSecond =>
       bitsPerSecond(going.reduce((rest, { held }) => Math.max(0, rest - held[direction]), over[direction] as number));
     const staying = holders.filter(({ session }) => !this.#leaving.has(session));
-    const victims = chooseVictims(staying, { up: left("up"), down: left("down") });
-    if (victims.length > 0) log.warn("pdp.pool-sheds", { pool, sessions: victims.length });
-    for (const session of victims) this.#leaving.add(session);
-    for (const session of victims) shed(session, pool);
+    return chooseVictims(staying, { up: left("up"), down: left("down") });
   }
 
   /** The pools that a session takes from, or will. */

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
-import { type BitsPerSecond, type Millis, millis, type Timestamp } from "../../model/units.js";
+import { type BitsPerSecond, bitsPerSecond, type Millis, millis, type Timestamp } from "../../model/units.js";
 import type { AdmissionLedger, DirectionRates } from "../ledger.js";
 import type { ReservationPort } from "./reservation-port.js";
 import { type ScheduledTime, scheduledRate, untilNextMinute, wallClock } from "./schedule.js";
@@ -54,7 +54,7 @@ export interface KeptPoolView {
 }
 
 interface Kept {
-  readonly pool: KeptPool;
+  pool: KeptPool;
   state: SizingState;
   due: { readonly at: Timestamp; readonly timer: Timer } | undefined;
 }
@@ -119,6 +119,35 @@ export class PoolSizings {
     } finally {
       this.#acting = false;
     }
+  }
+
+  /** Whether the pool's size is decided here. */
+  has(pool: string): boolean {
+    return this.#kept.has(pool);
+  }
+
+  /** What sessions could use together, each direction, of a pool of that rate. */
+  roomAt(pool: string, rate: BitsPerSecond): BitsPerSecond {
+    return bitsPerSecond(Math.max(0, rate - (this.#kept.get(pool)?.pool.overhead ?? 0)));
+  }
+
+  /**
+   * Gives a pool another rate for as long as this lives, in place of its schedule: the most that it may grow to, where
+   * it follows its sessions. What is reserved beyond it is given up at once, and sessions with it.
+   */
+  resize(pool: string, rate: BitsPerSecond): void {
+    const kept = this.#kept.get(pool);
+    if (kept === undefined) return;
+    kept.pool = resized(kept.pool, rate);
+    const isSmaller = kept.state.size > rate;
+    // Before the plan: with the plan alone, what is held would stay covered.
+    if (isSmaller) this.tell(pool, { kind: "takenBack", left: rate });
+    this.tell(pool, { kind: "plan", plan: this.#planNow(kept.pool) });
+    const { asked, size } = kept.state;
+    // A pool that waits before it asks the network again need not wait for its operator.
+    const isOverdue = kept.pool.sizing === "fixed" && size !== rate && asked === undefined;
+    // Of a smaller one the sizing believes that the network has taken it already; that has to hear of it.
+    if (isSmaller || isOverdue) this.#act(pool, { kind: "request", rate });
   }
 
   view(): readonly KeptPoolView[] {
@@ -198,4 +227,12 @@ export class PoolSizings {
     });
     kept.due = { at, timer };
   }
+}
+
+/** Without its schedule, which said otherwise. */
+function resized(pool: KeptPool, rate: BitsPerSecond): KeptPool {
+  const { sizing } = pool;
+  if (sizing === "fixed") return { ...pool, rate, schedule: [] };
+  const floor = bitsPerSecond(Math.min(sizing.floor, rate));
+  return { ...pool, rate, schedule: [], sizing: { ...sizing, floor, ceiling: rate } };
 }

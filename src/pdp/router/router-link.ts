@@ -19,6 +19,13 @@ import type { BitsPerSecond, Millis, Octets } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Enforcement, EnforcementChange, EnforcementEvents } from "../enforcement.js";
 import type { InstalledFlow, SessionRecord } from "../session-record.js";
+import {
+  type AggregateReport,
+  aggregateReports,
+  aggregateRow,
+  type PolicyAggregate,
+  supportsAggregates,
+} from "./aggregate-rows.js";
 import { basePolicy, type PolicyClass, type PolicyPool, poolRateRow, targetKey } from "./base-policy.js";
 import { type ClassTargets, flowBindings, flowRemovals, tokenBucketRow } from "./flow-rows.js";
 
@@ -33,6 +40,8 @@ export interface RouterLinkOptions {
   /** Sessions whose flows have to be in force. */
   readonly sessions: () => readonly SessionRecord[];
   readonly events: () => EnforcementEvents;
+  /** Told what the network grants of the aggregates that `reserve` asked for. */
+  readonly onAggregate?: (report: AggregateReport) => void;
   /** Told of each decision and each report of a session, for the trace. */
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", router: string) => void;
 }
@@ -42,6 +51,8 @@ interface Channel {
   readonly handle: Buffer;
   /** Sessions in the complete policy that this handle began with. */
   readonly told: ReadonlySet<SessionId>;
+  /** Whether the router can reserve. */
+  readonly aggregates: boolean;
 }
 
 export class RouterLink implements Enforcement {
@@ -49,6 +60,10 @@ export class RouterLink implements Enforcement {
   /** As they are now: `resize` changes their rates. */
   readonly #pools: Map<string, PolicyPool>;
   readonly #targets: ReadonlyMap<string, ClassTargets>;
+  /** Those that the router shall have, by pool. */
+  readonly #aggregates = new Map<number, PolicyAggregate>();
+  /** What came between a complete policy and its being sent: the last of each kind and pool. */
+  readonly #untold = new Map<string, () => Promise<unknown>>();
   readonly #buckets = new BucketTable();
   #channel: Channel | undefined;
   /** Asked for its policy, and not answered yet. */
@@ -73,10 +88,16 @@ export class RouterLink implements Enforcement {
     const live = this.#options.sessions().filter(({ state }) => state === "reserved");
     // Until the answer is on its way there is no channel: a change would overtake what it builds on.
     this.#channel = undefined;
-    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)) };
+    this.#untold.clear();
+    const aggregates = this.#canReserve(peer, req);
+    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)), aggregates };
     const base = basePolicy([...this.#pools.values()], this.#options.classes);
-    const bindings = live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows));
-    return { decisions: encodeProvisioning({ removals: [], bindings: [...base.bindings, ...bindings] }) };
+    const bindings = [
+      ...base.bindings,
+      ...(aggregates ? [...this.#aggregates.values()].map(aggregateRow) : []),
+      ...live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows)),
+    ];
+    return { decisions: encodeProvisioning({ removals: [], bindings }) };
   }
 
   /**
@@ -89,15 +110,44 @@ export class RouterLink implements Enforcement {
     const resized = { ...pool, rate };
     this.#pools.set(name, resized);
     const channel = this.#channel;
-    if (channel === undefined) return;
+    if (channel === undefined) {
+      this.#whenAnswered(`pool ${name}`, () => this.resize(name, rate));
+      return;
+    }
     const done = await this.#carryOut(channel, { removals: [], bindings: [poolRateRow(resized)] });
     if (!done.admitted) this.#options.log.error("pdp.pool-resize-failed", { pool: name, error: done.text });
+  }
+
+  /**
+   * Has an aggregate reserved, in place of what its pool had. Resolves when the router has taken the request; what the
+   * network says of it comes through `onAggregate`. A router that is not there is told when it comes.
+   */
+  async reserve(aggregate: PolicyAggregate): Promise<{ admitted: true } | Refusal> {
+    this.#aggregates.set(aggregate.pool, aggregate);
+    const channel = this.#channel;
+    if (channel === undefined) {
+      this.#whenAnswered(`aggregate ${aggregate.pool}`, () => this.reserve(aggregate));
+      return { admitted: true };
+    }
+    const { router } = this.#options;
+    if (!channel.aggregates) return refuse("routerFailed", `router ${router} cannot reserve: it speaks no RSVP`);
+    return this.#carryOut(channel, { removals: [], bindings: [aggregateRow(aggregate)] });
   }
 
   /** The complete policy has been sent. */
   answered(peer: PdpPeer): void {
     if (this.#next?.peer === peer) this.#channel = this.#next;
     this.#next = undefined;
+    const untold = [...this.#untold.values()];
+    this.#untold.clear();
+    for (const tell of untold) {
+      tell().catch((error: unknown) => this.#options.log.error("pdp.router-not-told", { error }));
+    }
+  }
+
+  /** The policy that is on its way does not have it; one that is made later will. */
+  #whenAnswered(what: string, tell: () => Promise<unknown>): void {
+    if (this.#next !== undefined) this.#untold.set(what, tell);
   }
 
   /** Accounting: final counters of flows. The report on the complete policy: the router holds what we said. */
@@ -170,9 +220,26 @@ export class RouterLink implements Enforcement {
     return [...buckets.values(), ...rows];
   }
 
+  /** A complete policy with rows of a class that the router does not know would be refused as a whole. */
+  #canReserve(peer: PdpPeer, req: ReqMessage): boolean {
+    const { log } = this.#options;
+    try {
+      const able = supportsAggregates(req.named);
+      if (!able && this.#aggregates.size > 0) log.error("pdp.router-without-rsvp", { router: peer.pepId });
+      return able;
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      log.warn("pdp.request-unreadable", { router: peer.pepId, error: error.message });
+      return false;
+    }
+  }
+
   #accounting(rpt: RptMessage): void {
     try {
-      this.#options.events().flowsFinal(finalsOf(decodeClientSi(rpt.named)));
+      const bindings = decodeClientSi(rpt.named);
+      const finals = finalsOf(bindings);
+      if (finals.size > 0) this.#options.events().flowsFinal(finals);
+      for (const report of aggregateReports(bindings)) this.#options.onAggregate?.(report);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#options.log.warn("pdp.accounting-unreadable", { error: error.message });

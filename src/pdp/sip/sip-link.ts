@@ -4,7 +4,6 @@
  */
 import { COMMAND, COPS_ERROR, R_TYPE } from "../../cops/codec/codes.js";
 import type { CopsDecision, ReqMessage, RptMessage } from "../../cops/codec/message.js";
-import { handleKey } from "../../cops/codec/message.js";
 import type { DecisionBody } from "../../cops/endpoint/pdp-handlers.js";
 import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
 import { type SipEvent, sipEventOf } from "../../cops/sip/codes.js";
@@ -21,7 +20,9 @@ import { refusalAnswer } from "../../sip/message/refusal.js";
 import type { SessionAnswer } from "../session-facts.js";
 import type { EndCause, SessionRecord } from "../session-record.js";
 import type { SessionService } from "../session-service.js";
+import { HandleTable } from "./handle-table.js";
 import { type ReadingRules, readAnswer, readInvite, readMessage, readReoffer } from "./message-reading.js";
+import { ShedTeller } from "./shed-teller.js";
 
 export interface SipLinkOptions {
   readonly service: SessionService;
@@ -39,7 +40,8 @@ const PEER_HOLD = seconds(300);
 
 interface Proxy {
   readonly peer: PdpPeer;
-  readonly sessions: Map<string, SessionId>;
+  readonly handles: HandleTable;
+  readonly teller: ShedTeller;
 }
 
 export class SipLink {
@@ -57,7 +59,7 @@ export class SipLink {
   opened(peer: PdpPeer): void {
     this.#absent.get(peer.pepId)?.cancel();
     this.#absent.delete(peer.pepId);
-    this.#proxies.set(peer.pepId, { peer, sessions: new Map() });
+    this.#proxies.set(peer.pepId, this.#proxyOf(peer));
     peer.synchronize();
   }
 
@@ -87,15 +89,25 @@ export class SipLink {
   /** RFC 2748 §3.4: whatever the reason, the state of the handle is gone. */
   async deleted(peer: PdpPeer, handle: Buffer): Promise<void> {
     const session = this.#sessionOf(peer, handle);
-    this.#proxies.get(peer.pepId)?.sessions.delete(handleKey(handle));
+    this.#proxies.get(peer.pepId)?.handles.unbind(handle);
     if (session !== undefined) await this.#options.service.release(session, "lost");
   }
 
-  /** What the proxy did not mention it has forgotten: nobody would ever release it. */
+  /**
+   * What the proxy did not mention it has forgotten: nobody would ever release it. Of what it holds, it may not have
+   * heard that it was taken back.
+   */
   async synchronized(peer: PdpPeer): Promise<void> {
-    const known = new Set(this.#proxies.get(peer.pepId)?.sessions.values());
-    const lost = this.#options.service.live().filter((record) => record.peer === peer.pepId && !known.has(record.id));
-    for (const { id } of lost) await this.#options.service.release(id, "lost");
+    const handles = this.#proxies.get(peer.pepId)?.handles;
+    const its = this.#options.service.live().filter((record) => record.peer === peer.pepId);
+    const isKnown = ({ id }: SessionRecord): boolean => handles?.handleOf(id) !== undefined;
+    for (const record of its.filter(isKnown)) this.shed(record);
+    for (const record of its) if (!isKnown(record)) await this.#options.service.release(record.id, "lost");
+  }
+
+  /** Tells the proxy of a session that was shed, unasked. One that is away is told when it has synchronised. */
+  shed({ id, peer, shed, state }: SessionRecord): void {
+    if (shed !== undefined && state !== "releasing") this.#proxies.get(peer)?.teller.tell(id, shed.treatment);
   }
 
   closed(peer: PdpPeer, reason: string): void {
@@ -107,6 +119,13 @@ export class SipLink {
 
   peers(): readonly PdpPeer[] {
     return [...this.#proxies.values()].map(({ peer }) => peer);
+  }
+
+  #proxyOf(peer: PdpPeer): Proxy {
+    const { agent, log, onExchange } = this.#options;
+    const handles = new HandleTable();
+    const onTold = (session: SessionId) => onExchange?.(session, "DEC", "sent", peer.remote);
+    return { peer, handles, teller: new ShedTeller({ peer, handles, agent, log, onTold }) };
   }
 
   async #decide(
@@ -133,9 +152,9 @@ export class SipLink {
     }
     const { id } = facts.value;
     this.#trace(req, peer, id, "received", requestName(req.context));
-    this.#proxies.get(peer.pepId)?.sessions.set(handleKey(req.handle), id);
+    this.#proxies.get(peer.pepId)?.handles.bind(req.handle, id);
     const answer = await service.authorise(facts.value);
-    if (!answer.admitted) this.#proxies.get(peer.pepId)?.sessions.delete(handleKey(req.handle));
+    if (!answer.admitted) this.#proxies.get(peer.pepId)?.handles.unbind(req.handle);
     this.#trace(req, peer, id, "sent", "DEC");
     return this.#answer(req, answer);
   }
@@ -182,17 +201,17 @@ export class SipLink {
 
   /** The session that a handle stands for; after a restart it is found by what the message says. */
   #bind(peer: PdpPeer, handle: Buffer, message: SipMessage): SessionId | undefined {
-    const sessions = this.#proxies.get(peer.pepId)?.sessions;
-    const known = sessions?.get(handleKey(handle));
+    const handles = this.#proxies.get(peer.pepId)?.handles;
+    const known = handles?.sessionOf(handle);
     if (known !== undefined) return known;
     const found = this.#options.service.findByDialog(message.callId, [message.fromTag, message.toTag]);
     if (found === undefined || found.peer !== peer.pepId) return undefined;
-    sessions?.set(handleKey(handle), found.id);
+    handles?.bind(handle, found.id);
     return found.id;
   }
 
   #sessionOf(peer: PdpPeer, handle: Buffer): SessionId | undefined {
-    return this.#proxies.get(peer.pepId)?.sessions.get(handleKey(handle));
+    return this.#proxies.get(peer.pepId)?.handles.sessionOf(handle);
   }
 
   #answer(req: ReqMessage, answer: SessionAnswer): DecisionBody {

@@ -9,13 +9,20 @@ export interface RouterIdentity {
   readonly maxMessage: number;
 }
 
-/** The classes that a policy server may install here, or see in reports. */
+/** The classes that a policy server may install here. */
 export const INSTALLABLE: readonly Prc[] = ALL_CLASSES.filter(
   ({ access }) => access === "install" || access === "install-notify",
 );
 
-export function capabilityBindings({ name, maxMessage }: RouterIdentity): readonly Binding[] {
-  const supported = [...INSTALLABLE, pib.sluiceUsage];
+/** Those of a router that reserves nothing. */
+const WITHOUT_AGGREGATES = INSTALLABLE.filter(({ entry }) => entry !== pib.sluiceAggregate.entry);
+
+/** @param reserves - whether the router can reserve aggregates */
+export const installable = (reserves: boolean): readonly Prc[] => (reserves ? INSTALLABLE : WITHOUT_AGGREGATES);
+
+export function capabilityBindings({ name, maxMessage }: RouterIdentity, reserves: boolean): readonly Binding[] {
+  const reported = reserves ? [pib.sluiceUsage, pib.sluiceAggregateState] : [pib.sluiceUsage];
+  const supported = [...installable(reserves), ...reported];
   return [
     ...supported.map((prc, index) =>
       encodeRow(pib.frwkPrcSupport, index + 1, { supportedPrc: prc.entry, supportedAttrs: attributeBits(prc) }),

@@ -152,6 +152,8 @@ export function readChanges({ after, changes }: Pick<PriTransaction, "after" | "
 const PER_FLOW = new Set(
   [pib.dsClfrElement, pib.dsMeter, pib.dsAlgDrop, pib.frwkIpFilter, pib.frwkBaseFilter].map((prc) => prc.entry),
 );
+/** Rows that no flow depends on. */
+const NOT_OF_FLOWS = new Set([pib.sluiceAggregate.entry]);
 const HARMLESS = new Set([pib.dsTBParam, pib.sluiceSession].map((prc) => prc.entry));
 
 /**
@@ -165,6 +167,7 @@ export function touchedFlows(view: PriView, changes: readonly PriChange[]): Read
     const { entry } = change.pri.prc;
     // Installed again as it was: RFC 3084 §6 allows it, and it is no news to anybody.
     if (change.kind === "install" && isDeepStrictEqual(change.previous?.row, change.pri.row)) continue;
+    if (NOT_OF_FLOWS.has(entry)) continue;
     if (PER_FLOW.has(entry) || entry === pib.sluiceSession.entry) touched.add(change.pri.instance);
     // A new bucket or session row is no news to flows that do not point to it yet.
     else if (!(HARMLESS.has(entry) && isNew(change))) shared = true;

@@ -12,10 +12,10 @@
 import { REASON } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
-import { encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
+import { type Binding, encodeClientSi, encodeReport } from "../../cops/pr/bindings.js";
 import { CONFIGURATION_CONTEXT, decodeProvisioning, type Provisioning } from "../../cops/pr/decision.js";
 import { GPERR, PrDecodeError } from "../../cops/pr/errors.js";
-import { PriStore, reportOf } from "../../cops/pr/pri-store.js";
+import { PriStore, type PriTransaction, reportOf } from "../../cops/pr/pri-store.js";
 import { decisionName } from "../../cops/sip/ladder-name.js";
 import type { DesiredState, FlowId, KernelKeeper } from "../../kernel/port.js";
 import type { Clock } from "../../model/clock.js";
@@ -24,7 +24,10 @@ import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
-import { capabilityBindings, INSTALLABLE, type RouterIdentity } from "./capabilities.js";
+import { AggregateReports } from "./aggregate-reports.js";
+import { type ProvisionedAggregate, readAggregates, touchesAggregates } from "./aggregate-view.js";
+import type { Aggregates } from "./aggregates.js";
+import { capabilityBindings, installable, type RouterIdentity } from "./capabilities.js";
 import { type PolicyReading, readChanges } from "./flow-view.js";
 import type { UsageJournal } from "./usage-journal.js";
 import { usageBindings } from "./usage-rows.js";
@@ -34,6 +37,8 @@ export interface RouterPepOptions {
   /** Notes counters in the same journal before it removes anything. */
   readonly kernel: KernelKeeper;
   readonly journal: UsageJournal;
+  /** Absent: nothing is reserved in the network, and a policy server that wants it is refused. */
+  readonly aggregates?: Aggregates | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Most instances that a policy server may install. */
@@ -46,6 +51,9 @@ const SYNCHRONIZE_AGAIN = seconds(1);
 
 export class RouterPep implements PepHandlers {
   readonly #options: RouterPepOptions;
+  readonly #aggregates: AggregateReports | undefined;
+  /** The policy server has been told that its complete policy is in force. */
+  #inForce = false;
   #client: PepClient | undefined;
   #handle = Buffer.alloc(0);
   #handleNumber = 0;
@@ -53,7 +61,9 @@ export class RouterPep implements PepHandlers {
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: RouterPepOptions) {
+    const { aggregates } = options;
     this.#options = options;
+    if (aggregates !== undefined) this.#aggregates = new AggregateReports(aggregates, (rows) => this.#tell(rows));
     this.#store = this.#newStore();
   }
 
@@ -79,6 +89,7 @@ export class RouterPep implements PepHandlers {
   }
 
   down(reason: string): void {
+    this.#inForce = false;
     this.#options.log.warn("router.policy-server-lost", { reason });
   }
 
@@ -103,10 +114,11 @@ export class RouterPep implements PepHandlers {
 
   async #synchronize(): Promise<void> {
     const { identity } = this.#options;
+    this.#inForce = false;
     this.#handle = Buffer.alloc(4);
     this.#handle.writeUInt32BE(++this.#handleNumber);
     this.#store = this.#newStore();
-    const named = encodeClientSi(capabilityBindings(identity));
+    const named = encodeClientSi(capabilityBindings(identity, this.#aggregates !== undefined));
     try {
       const dec = await this.#client?.request({ handle: this.#handle, context: CONFIGURATION_CONTEXT, named });
       // An error is no policy: what is in force stays until there is one.
@@ -151,14 +163,28 @@ export class RouterPep implements PepHandlers {
     const { transaction } = prepared;
     const reading = readChanges(transaction);
     if (typeof reading === "string") return this.#fail(GPERR.unknownError, reading);
+    const wanted = this.#readAggregates(transaction, scope);
+    if (typeof wanted === "string") return this.#fail(GPERR.unknownError, wanted);
     const trace = scope === "complete" ? undefined : this.#traced(reading);
     trace?.(name, "received");
     const finals = await this.#enforce(reading, scope);
     this.#store.commit(transaction);
+    if (wanted !== undefined) this.#aggregates?.set(wanted);
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
     this.#account(scope === "complete" ? this.#unclaimed() : finals);
     this.#report("success", encodeReport(reportOf(transaction.warnings)));
     trace?.("RPT", "sent");
+    if (scope === "complete") this.#inForce = true;
+    if (wanted !== undefined) this.#aggregates?.tell();
+  }
+
+  /** All that are to be reserved, undefined if the transaction does not concern them, or why they cannot be. */
+  #readAggregates(
+    transaction: PriTransaction,
+    scope: "complete" | "incremental",
+  ): readonly ProvisionedAggregate[] | string | undefined {
+    if (this.#aggregates === undefined) return undefined;
+    return scope === "complete" || touchesAggregates(transaction) ? readAggregates(transaction.after) : undefined;
   }
 
   /** Tells of a message once for each session that it is about. */
@@ -190,8 +216,16 @@ export class RouterPep implements PepHandlers {
   }
 
   #account(finals: ReadonlyMap<FlowId, FlowCounters>): void {
-    if (finals.size === 0) return;
-    for (const named of encodeClientSi(usageBindings(finals))) {
+    this.#accounting(usageBindings(finals));
+  }
+
+  /** Before there is a policy in force it would be told of what nobody asked for; all is told when there is. */
+  #tell(rows: readonly Binding[]): void {
+    if (this.#inForce) this.#accounting(rows);
+  }
+
+  #accounting(rows: readonly Binding[]): void {
+    for (const named of encodeClientSi(rows)) {
       this.#client?.report(this.#handle, { type: "accounting", named: [named] });
     }
   }
@@ -207,7 +241,8 @@ export class RouterPep implements PepHandlers {
   }
 
   #newStore(): PriStore {
-    return new PriStore({ classes: INSTALLABLE, maxInstances: this.#options.maxInstances });
+    const classes = installable(this.#aggregates !== undefined);
+    return new PriStore({ classes, maxInstances: this.#options.maxInstances });
   }
 
   /** Decisions are put into force and reported one after the other: RFC 3084 §3.3 wants reports in order. */

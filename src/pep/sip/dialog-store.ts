@@ -26,6 +26,8 @@ export interface PepDialog {
   readonly end?: Notice;
   /** Session description of the last answer that was decided on. */
   readonly answer: string | undefined;
+  /** What the policy server has said of a session whose bandwidth it took back: said again, it is no news. */
+  readonly shed?: "bestEffort" | "bye";
 }
 
 const MIGRATIONS: readonly Migration[] = [
@@ -38,6 +40,7 @@ const MIGRATIONS: readonly Migration[] = [
 export class DialogStore {
   readonly #database: Database;
   readonly #dialogs = new Map<SessionId, PepDialog>();
+  readonly #byHandle = new Map<number, SessionId>();
   readonly #upsert: Statement<[string, string]>;
   readonly #delete: Statement<[string]>;
   #lastHandle = 0;
@@ -50,7 +53,7 @@ export class DialogStore {
     this.#delete = this.#database.prepare("DELETE FROM dialog WHERE session = ?");
     for (const row of this.#database.prepare("SELECT dialog FROM dialog").all() as { dialog: string }[]) {
       const dialog = JSON.parse(row.dialog) as PepDialog;
-      this.#dialogs.set(dialog.context.session, dialog);
+      this.#remember(dialog);
       this.#lastHandle = Math.max(this.#lastHandle, dialog.handle);
     }
   }
@@ -63,6 +66,11 @@ export class DialogStore {
 
   get(session: SessionId): PepDialog | undefined {
     return this.#dialogs.get(session);
+  }
+
+  ofHandle(handle: number | undefined): PepDialog | undefined {
+    const session = handle === undefined ? undefined : this.#byHandle.get(handle);
+    return session === undefined ? undefined : this.#dialogs.get(session);
   }
 
   all(): readonly PepDialog[] {
@@ -81,16 +89,31 @@ export class DialogStore {
   save(dialog: PepDialog): PepDialog {
     const { session } = dialog.context;
     this.#upsert.run(session, JSON.stringify(dialog));
-    this.#dialogs.set(session, dialog);
+    this.#remember(dialog);
     return dialog;
   }
 
   remove(session: SessionId): void {
     this.#delete.run(session);
-    this.#dialogs.delete(session);
+    this.#forget(session);
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  #remember(dialog: PepDialog): void {
+    const { session } = dialog.context;
+    const before = this.#dialogs.get(session);
+    // A session that began anew has another handle.
+    if (before !== undefined) this.#byHandle.delete(before.handle);
+    this.#dialogs.set(session, dialog);
+    this.#byHandle.set(dialog.handle, session);
+  }
+
+  #forget(session: SessionId): void {
+    const dialog = this.#dialogs.get(session);
+    if (dialog !== undefined) this.#byHandle.delete(dialog.handle);
+    this.#dialogs.delete(session);
   }
 }

@@ -7,6 +7,7 @@
  *     │          │                    ▲───────────────granted───┘ refused: the proxy ends the call
  *     │          └─refused: DRQ       │
  *     └─no answer, onLoss bestEffort─▶ unpoliced
+ *  policed ──DEC, unasked──▶ policed: the parties are told, or BYE to both
  *  policed ──BYE, CANCEL, failure, time-out──▶ ending ──REQ noLDP, DEC──▶ RPT, DRQ, forgotten
  *  ending ──no answer──▶ ending, asked again after a while, and after the next synchronisation
  * ```
@@ -14,11 +15,11 @@
 import { COMMAND, REASON } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import type { PepClient, PepHandlers } from "../../cops/endpoint/pep-client.js";
-import { aaaContext, dialogHandle, ldpContext, type SipEvent } from "../../cops/sip/codes.js";
+import { aaaContext, dialogHandle, handleNumber, ldpContext, type SipEvent } from "../../cops/sip/codes.js";
 import { requestName } from "../../cops/sip/ladder-name.js";
 import type { Clock } from "../../model/clock.js";
 import type { RefusalReason } from "../../model/decision.js";
-import { SluiceError } from "../../model/errors.js";
+import { DecodeError, SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
 import { type Millis, seconds } from "../../model/units.js";
@@ -31,9 +32,10 @@ import type {
   RefusedVerdict,
   RequestVerdict,
   ResponseVerdict,
+  SessionControl,
 } from "../../sip/proxy/policy.js";
 import type { DialogStore, Notice, PepDialog } from "./dialog-store.js";
-import { type Ruling, requestVerdict, responseVerdict, rulingOf } from "./verdicts.js";
+import { type Ruling, requestVerdict, responseVerdict, rulingOf, takenBack } from "./verdicts.js";
 
 export interface SipPepOptions {
   readonly store: DialogStore;
@@ -55,16 +57,19 @@ const LET_GO_AGAIN = seconds(2);
 export class SipPep implements ProxyPolicy, PepHandlers {
   readonly #options: SipPepOptions;
   #client: PepClient | undefined;
+  #control: SessionControl | undefined;
 
   constructor(options: SipPepOptions) {
     this.#options = options;
   }
 
-  start(client: PepClient): void {
+  /** @param control - the proxy that asks this policy */
+  start(client: PepClient, control: SessionControl): void {
     const { store } = this.#options;
     // A call that was still being set up when this proxy stopped has lost its transactions: it is over.
     for (const dialog of store.all()) if (!dialog.answered) store.save({ ...dialog, phase: "ending" });
     this.#client = client;
+    this.#control = control;
     client.start();
   }
 
@@ -135,14 +140,49 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     this.#options.log.warn("proxy.policy-server-lost", { reason });
   }
 
-  /** Nothing is decided without being asked, yet: noted, so that an operator sees that the peer wanted something. */
+  /** RFC 2748 §4.4: what was granted may be taken back at any time. The report (§3.3) says whether that could be done. */
   decision(dec: DecMessage): void {
-    this.#options.log.warn("proxy.unsolicited-decision", { handle: dec.handle.toString("hex") });
+    const dialog = this.#options.store.ofHandle(handleNumber(dec.handle));
+    const done = dialog !== undefined && this.#takeBack(dialog, dec);
+    this.#client?.report(dec.handle, { type: done ? "success" : "failure", solicited: true });
   }
 
   /** RFC 2748 §3.5 and §4.5: every request state again, and the hang-ups that nobody heard; then SSC. */
   synchronize(): void {
     this.#synchronize().catch((error: unknown) => this.#options.log.error("proxy.synchronize-failed", { error }));
+  }
+
+  /** May be said again: by a policy server that cannot know whether it was heard. */
+  #takeBack(dialog: PepDialog, dec: DecMessage): boolean {
+    const { store, log, onExchange } = this.#options;
+    const { context, phase, shed } = dialog;
+    const { session } = context;
+    onExchange?.(session, "DEC", "received");
+    if (phase === "ending") return true;
+    const ruling = this.#read(dec);
+    if (ruling.granted === undefined || phase === "unpoliced") {
+      log.warn("proxy.unsolicited-decision", { session, phase, text: ruling.granted === undefined ? ruling.text : "" });
+      return false;
+    }
+    const order = takenBack(ruling);
+    if (order.do === "notify" && shed !== undefined) return true;
+    const done =
+      order.do === "notify"
+        ? this.#control?.notify(context, order.headers)
+        : this.#control?.hangUp(context, order.ending);
+    const now = order.do === "notify" ? "bestEffort" : "bye";
+    log.warn("proxy.session-shed", { session, treatment: now, done: done === true });
+    if (done === true) store.save({ ...dialog, shed: now });
+    return done === true;
+  }
+
+  #read(dec: DecMessage): Ruling {
+    try {
+      return rulingOf(dec);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return { granted: undefined, text: error.message };
+    }
   }
 
   async #synchronize(): Promise<void> {

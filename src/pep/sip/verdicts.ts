@@ -3,9 +3,10 @@ import { COMMAND } from "../../cops/codec/codes.js";
 import type { DecMessage } from "../../cops/codec/message.js";
 import { decodeDirectives, NO_DIRECTIVES, type SipDirectives } from "../../cops/sip/directives.js";
 import { refusalStatus } from "../../model/decision.js";
+import type { ExtraHeader } from "../../sip/message/build.js";
 import { type HostPort, parseHostPort } from "../../sip/message/grammar.js";
 import { parseSipUri } from "../../sip/message/uri.js";
-import type { RefusedVerdict, RequestVerdict, ResponseVerdict } from "../../sip/proxy/policy.js";
+import type { RefusedVerdict, RequestVerdict, ResponseVerdict, SessionEnding } from "../../sip/proxy/policy.js";
 
 export type Ruling =
   | { readonly granted: true; readonly directives: SipDirectives }
@@ -35,6 +36,20 @@ export function requestVerdict(ruling: Exclude<Ruling, { granted: undefined }>):
 export function responseVerdict(ruling: Exclude<Ruling, { granted: undefined }>): ResponseVerdict {
   const { addHeaders, removeHeaders } = ruling.directives;
   return ruling.granted ? { forward: true, addHeaders, removeHeaders } : refusedBy(ruling.directives);
+}
+
+/** What a decision that nobody asked for makes of a session that was granted. */
+export type TakenBack =
+  | { readonly do: "hangUp"; readonly ending: SessionEnding }
+  /** It goes on as it can; its parties are told. */
+  | { readonly do: "notify"; readonly headers: readonly ExtraHeader[] };
+
+export function takenBack(ruling: Exclude<Ruling, { granted: undefined }>): TakenBack {
+  const { addHeaders, reason } = ruling.directives;
+  if (ruling.granted) return { do: "notify", headers: addHeaders };
+  const { forward: _, ...refusal } = refusedBy(ruling.directives);
+  const headers = reason === undefined ? [] : [{ name: "Reason", value: reason }];
+  return { do: "hangUp", ending: { refusal, headers } };
 }
 
 function refusedBy({ refusal, addHeaders }: SipDirectives): RefusedVerdict {

@@ -1,9 +1,13 @@
 /** One session at this proxy: its context, the order in which its messages are decided, and its single end. */
 import type { Clock } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
-import type { SipMessage } from "../message/message.js";
+import type { ExtraHeader } from "../message/build.js";
+import type { SipMessage, SipResponse } from "../message/message.js";
+import type { DialogEnder } from "./dialog-ender.js";
+import type { DialogLegs, DialogParty } from "./dialog-legs.js";
+import { applyEdits } from "./forwarder.js";
 import type { ProxyLimits } from "./options.js";
-import type { DialogContext, EndKind, ProxyPolicy, RefusedVerdict } from "./policy.js";
+import type { DialogContext, EndKind, ProxyPolicy, RefusedVerdict, SessionEnding } from "./policy.js";
 
 export interface CallOptions {
   readonly clock: Clock;
@@ -12,6 +16,12 @@ export interface CallOptions {
   readonly limits: ProxyLimits;
   /** The call is over and its resources are released. */
   readonly removed: (call: Call) => void;
+}
+
+/** The INVITE that makes the session, as long as it is unanswered. */
+export interface SetUp {
+  /** Refuses the caller and gives up at the callee. False if a final answer has gone out. */
+  withdraw(ending: SessionEnding): boolean;
 }
 
 /** Stands for a policy that failed or did not answer. */
@@ -27,6 +37,11 @@ export const POLICY_LOST: RefusedVerdict = {
 
 export class Call {
   context: DialogContext;
+  /** None for a session that was recalled. */
+  setUp: SetUp | undefined;
+  /** Set while this proxy ends the dialog itself. */
+  ender: DialogEnder | undefined;
+  private readonly notices = new Map<DialogParty, readonly ExtraHeader[]>();
   private readonly options: CallOptions;
   private tail: Promise<void> = Promise.resolve();
   private waiting = 0;
@@ -100,6 +115,32 @@ export class Call {
   discard(): void {
     this.end_ ??= Promise.resolve();
     this.options.removed(this);
+  }
+
+  /** The party that wrote it, or that its request came from. */
+  partyOf(message: SipMessage): DialogParty {
+    return this.isFromCaller(message) ? "caller" : "callee";
+  }
+
+  /** Legs as `change` leaves them, if the dialog's are known. */
+  follow(change: (legs: DialogLegs) => DialogLegs): void {
+    const { legs } = this.context;
+    if (legs !== undefined) this.context = { ...this.context, legs: change(legs) };
+  }
+
+  /** Goes to each party once, with the next final answer that it gets. */
+  notify(headers: readonly ExtraHeader[]): void {
+    for (const party of ["caller", "callee"] as const) this.notices.set(party, headers);
+  }
+
+  /** The response with what its receiver is still to be told. */
+  withNotice(response: SipResponse): SipResponse {
+    // The party that a response goes to is in From, as in its request (RFC 3261 §8.2.6.2).
+    const party = this.partyOf(response);
+    const addHeaders = response.status < 200 ? undefined : this.notices.get(party);
+    if (addHeaders === undefined) return response;
+    this.notices.delete(party);
+    return applyEdits(response, { addHeaders });
   }
 
   isFromCaller(message: SipMessage): boolean {

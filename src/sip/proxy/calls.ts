@@ -29,6 +29,12 @@ export class Calls {
     return this.live.get(session);
   }
 
+  /** As the policy remembers it; undefined if it is over, or there are too many. */
+  recalled(context: DialogContext): Call | undefined {
+    const { session } = context;
+    return this.live.get(session) ?? (this.over.has(session) || this.isFull ? undefined : this.open(context));
+  }
+
   open(context: DialogContext): Call {
     const call: Call = new Call(context, { ...this.options, removed: (gone) => this.close(gone) });
     this.live.set(context.session, call);

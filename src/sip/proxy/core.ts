@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { formatEndpoint } from "../../model/ip.js";
 import { type SessionId, sessionIdOf } from "../../model/session.js";
-import { rejectionOf, responseTo } from "../message/build.js";
+import { type ExtraHeader, rejectionOf, responseTo } from "../message/build.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import { type ParseResult, parseMessage } from "../message/parse.js";
 import { parseSipUri } from "../message/uri.js";
@@ -16,12 +16,14 @@ import { stampReceived } from "../transport/via-routing.js";
 import { AckRelay } from "./ack-relay.js";
 import { BranchMaker } from "./branch.js";
 import { Calls } from "./calls.js";
+import { withRequest } from "./dialog-legs.js";
+import { endCall } from "./end-call.js";
 import { Forwarder } from "./forwarder.js";
 import { InviteRelay } from "./invite-relay.js";
 import { reofferRules, sessionRules, strangerRules } from "./invite-rules.js";
 import { LogLimiter } from "./log-limiter.js";
 import { limitsOf, type ProxyLimits, type ProxyOptions, timersOf } from "./options.js";
-import type { DialogContext } from "./policy.js";
+import type { DialogContext, SessionControl, SessionEnding } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import { RequestRelay } from "./request-relay.js";
 import { Router } from "./routing.js";
@@ -49,7 +51,7 @@ interface Unwanted {
   readonly headers?: readonly { readonly name: string; readonly value: string }[];
 }
 
-export class ProxyCore {
+export class ProxyCore implements SessionControl {
   readonly counters: ProxyCounters = { received: 0, unreadable: 0, rejected: 0, stray: 0, overloaded: 0 };
   private readonly limits: ProxyLimits;
   private readonly layer: TransactionLayer;
@@ -95,6 +97,17 @@ export class ProxyCore {
 
   get liveTransactions(): number {
     return this.layer.size;
+  }
+
+  hangUp(context: DialogContext, ending: SessionEnding): boolean {
+    const call = this.calls.recalled(context);
+    return call !== undefined && endCall(this.host, call, ending);
+  }
+
+  notify(context: DialogContext, headers: readonly ExtraHeader[]): boolean {
+    const call = this.calls.recalled(context);
+    call?.notify(headers);
+    return call !== undefined;
   }
 
   /** The policy ended a session by itself (idle media, lost router): forget it; its `ended` is not called. */
@@ -248,7 +261,9 @@ export class ProxyCore {
     }
     const call = this.calls.open(this.contextOf(arrival, session));
     call.after(before?.ending);
-    this.startInvite(new InviteRelay(this.host, { call, arrival, rules: sessionRules(call) }), request);
+    const relay = new InviteRelay(this.host, { call, arrival, rules: sessionRules(call) });
+    call.setUp = relay;
+    this.startInvite(relay, request);
   }
 
   private onReinvite(arrival: Arrival): void {
@@ -280,7 +295,9 @@ export class ProxyCore {
   }
 
   private callOf(request: SipRequest) {
-    return request.toTag === undefined ? undefined : this.calls.ofDialog(request);
+    const call = request.toTag === undefined ? undefined : this.calls.ofDialog(request);
+    if (call?.isOwn(request) === true) call.follow((legs) => withRequest(legs, call.partyOf(request), request));
+    return call;
   }
 
   private contextOf(arrival: Arrival, session: SessionId): DialogContext {

@@ -1,24 +1,26 @@
 /** Ends towards the callee a dialog that the caller never got: ACK and BYE in the caller's name (RFC 3261 §13.2.2.4, §15). */
 import { parseAddress } from "../../model/ip.js";
-import { inDialogRequest } from "../message/build.js";
+import { type ExtraHeader, inDialogRequest } from "../message/build.js";
 import type { SipResponse } from "../message/message.js";
-import { parseNameAddr, parseSipUri, type SipUri } from "../message/uri.js";
 import { formatVia } from "../message/via.js";
 import type { SocketAddress } from "../transport/transport.js";
 import { DEFAULT_PORT } from "../transport/via-routing.js";
-import type { Outgoing } from "./forwarder.js";
+import { routesBeyond, routeUri } from "./dialog-legs.js";
+import { applyEdits, type Outgoing } from "./forwarder.js";
 import type { RelayHost } from "./relay.js";
 
 export interface HangUpParts {
   readonly outgoing: Outgoing;
   readonly accepted: SipResponse;
   readonly withBye: boolean;
+  /** Put on the BYE. */
+  readonly byeHeaders?: readonly ExtraHeader[];
 }
 
 /** Sends both; the result repeats the ACK, for retransmissions of the 2xx. */
 export function hangUp(host: RelayHost, parts: HangUpParts): () => void {
   const { outgoing, accepted } = parts;
-  const routes = routeSetBeyond(host, accepted);
+  const routes = routesBeyond(accepted, (uri) => host.isSelf(uri));
   const remote = nextHop(routes[0] ?? accepted.contact?.uri) ?? outgoing.remote;
   const ends = { local: outgoing.local, remote };
   const make = (method: "ACK" | "BYE") => {
@@ -30,22 +32,10 @@ export function hangUp(host: RelayHost, parts: HangUpParts): () => void {
   acknowledge();
   if (parts.withBye) {
     const send = host.wire.requests(ends.local, ends.remote);
-    host.layer.startClient(make("BYE"), send, { response: () => undefined, failed: () => undefined });
+    const bye = applyEdits(make("BYE"), { addHeaders: parts.byeHeaders ?? [] });
+    host.layer.startClient(bye, send, { response: () => undefined, failed: () => undefined });
   }
   return acknowledge;
-}
-
-/**
- * The caller's route set is the 2xx's Record-Route in reverse (§12.1.2); the part after this proxy's own entry is what
- * lies between it and the callee.
- */
-function routeSetBeyond(host: RelayHost, accepted: SipResponse): string[] {
-  const routes = accepted.recordRoutes.toReversed();
-  const isOurs = (route: string): boolean => {
-    const uri = routeUri(route);
-    return uri !== undefined && host.isSelf(uri);
-  };
-  return routes.slice(routes.findLastIndex(isOurs) + 1);
 }
 
 function nextHop(route: string | undefined): SocketAddress | undefined {
@@ -53,5 +43,3 @@ function nextHop(route: string | undefined): SocketAddress | undefined {
   const address = uri === undefined ? undefined : parseAddress(uri.host);
   return address === undefined ? undefined : { address, port: uri?.port ?? DEFAULT_PORT };
 }
-
-const routeUri = (route: string): SipUri | undefined => parseSipUri(parseNameAddr(route)?.uri ?? route);

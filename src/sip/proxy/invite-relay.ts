@@ -9,14 +9,15 @@
  * ```
  */
 import type { Timer } from "../../model/clock.js";
-import { cancelFor, responseTo } from "../message/build.js";
+import { cancelFor, type ExtraHeader, responseTo } from "../message/build.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
 import { lifetime } from "../transaction/timers.js";
 import type { ServerTransaction } from "../transaction/transaction-layer.js";
-import type { Call } from "./call.js";
+import type { Call, SetUp } from "./call.js";
+import { legsOf, withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing } from "./forwarder.js";
 import { hangUp } from "./hang-up.js";
-import type { EndKind, RefusedVerdict, RequestVerdict, ResponseVerdict } from "./policy.js";
+import type { EndKind, RefusedVerdict, RequestVerdict, ResponseVerdict, SessionEnding } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import { SeenResponses } from "./seen-responses.js";
 
@@ -36,7 +37,7 @@ export interface InviteRules {
   readonly makesDialog: boolean;
 }
 
-export class InviteRelay {
+export class InviteRelay implements SetUp {
   private readonly host: RelayHost;
   private readonly call: Call;
   private readonly arrival: Arrival;
@@ -48,6 +49,8 @@ export class InviteRelay {
   private cancelSent = false;
   private provisionalSeen = false;
   private timerC: Timer | undefined;
+  /** On CANCEL and BYE of our own. */
+  private endHeaders: readonly ExtraHeader[] = [];
 
   constructor(host: RelayHost, parts: { call: Call; arrival: Arrival; rules: InviteRules }) {
     this.host = host;
@@ -79,6 +82,17 @@ export class InviteRelay {
     // §9.1: else it waits for the first provisional, which onResponse sees.
   }
 
+  /** The policy takes the session back: as if Timer C had run out, with its own answer. */
+  withdraw({ refusal, headers }: SessionEnding): boolean {
+    if (this.isOver) return false;
+    this.endHeaders = headers;
+    this.stopTimerC();
+    const answer = this.refuse(refusal);
+    this.sendCancel();
+    this.rules.ended("failure", answer);
+    return true;
+  }
+
   private async decideRequest(): Promise<void> {
     // Cancelled while it waited for its turn: nobody has been asked, nobody need be told.
     if (this.isOver) return this.rules.dropped();
@@ -97,6 +111,8 @@ export class InviteRelay {
     });
     // The name lookup took time: the caller may have gone.
     if (this.cancelRequest !== undefined) return this.rules.ended("cancel", this.cancelRequest);
+    // The policy took the session back: `withdraw` has told the end.
+    if (this.isOver) return;
     if (outgoing.kind === "unroutable") return this.rules.ended("failure", this.refuse(outgoing));
     this.forward(outgoing);
   }
@@ -169,7 +185,7 @@ export class InviteRelay {
       if (!this.isOver) this.respond(487);
       return this.hangUp(response);
     }
-    if (this.rules.makesDialog) this.call.learnCallee(response.toTag, true);
+    this.learn(response);
     const verdict = await this.rules.response(response);
     if (verdict.forward && this.call.ending === undefined) return this.pass(response, verdict);
     const answer = verdict.forward ? this.respond(487) : this.refuse(verdict);
@@ -177,8 +193,23 @@ export class InviteRelay {
     this.rules.ended("failure", answer);
   }
 
+  private learn(accepted: SipResponse): void {
+    const { call, arrival, outgoing } = this;
+    const { request: invite, local: callerSide } = arrival;
+    if (!this.rules.makesDialog) {
+      call.follow((legs) => withRefresh(legs, call.partyOf(invite), { request: invite, accepted }));
+      return;
+    }
+    call.learnCallee(accepted.toTag, true);
+    // Of several 2xx the first makes the session.
+    if (outgoing === undefined || call.context.calleeTag !== accepted.toTag) return;
+    const start = { invite, callerSide, accepted, calleeSide: outgoing.local };
+    const legs = legsOf(start, (uri) => this.host.isSelf(uri));
+    if (legs !== undefined) call.context = { ...call.context, legs };
+  }
+
   private pass(response: SipResponse, verdict: Exclude<ResponseVerdict, RefusedVerdict>): void {
-    const message = applyEdits(response, verdict);
+    const message = this.call.withNotice(applyEdits(response, verdict));
     this.seen.settle(response, { kind: "forwarded", message });
     this.server.respond(message);
   }
@@ -229,7 +260,8 @@ export class InviteRelay {
     this.cancelSent = true;
     const { request, local, remote } = this.outgoing;
     const send = this.host.wire.requests(local, remote);
-    this.host.layer.startClient(cancelFor(request), send, { response: () => undefined, failed: () => undefined });
+    const cancel = applyEdits(cancelFor(request), { addHeaders: this.endHeaders });
+    this.host.layer.startClient(cancel, send, { response: () => undefined, failed: () => undefined });
     // §9.1: without a final answer in 64*T1 the INVITE counts as cancelled.
     this.stopTimerC();
     this.timerC = this.host.clock.after(lifetime(this.host.timers), () => this.onFailed("timeout"));
@@ -242,6 +274,7 @@ export class InviteRelay {
       outgoing: this.outgoing,
       accepted: response,
       withBye: this.rules.makesDialog,
+      byeHeaders: this.endHeaders,
     });
     this.seen.settle(response, { kind: "hungUp", again });
   }

@@ -7,6 +7,7 @@ import type { ExtraHeader } from "../message/build.js";
 import type { HostPort } from "../message/grammar.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
 import type { SocketAddress } from "../transport/transport.js";
+import type { DialogLegs } from "./dialog-legs.js";
 
 /** What a proxy knows of a session. A value: a later one may have the callee's tag. */
 export interface DialogContext {
@@ -23,6 +24,8 @@ export interface DialogContext {
   readonly callee: string;
   /** Where the INVITE came from. */
   readonly source: SocketAddress;
+  /** How both parties are reached, once a 2xx made a dialog. */
+  readonly legs?: DialogLegs;
 }
 
 export interface Edits {
@@ -75,6 +78,25 @@ export interface ProxyPolicy {
    * that is not remembered, with its From and To tags; must not wait.
    */
   recall?(callId: string, tags: readonly [from: string, to: string]): DialogContext | undefined;
+}
+
+/** How a session is to end that the policy takes back. */
+export interface SessionEnding {
+  /** What the caller is answered if nobody has answered the INVITE yet. */
+  readonly refusal: Omit<RefusedVerdict, "forward">;
+  /** Put on every BYE and CANCEL: why (RFC 3326). */
+  readonly headers: readonly ExtraHeader[];
+}
+
+/** What a policy may do to a session that it was asked about before. False if that cannot be done any more. */
+export interface SessionControl {
+  /**
+   * Ends it: BYE to both parties, each in the other's name, or without an answer yet the refusal to the caller and CANCEL
+   * to the callee. `ended` follows when both are out of it. One that is ending already is left to its end.
+   */
+  hangUp(context: DialogContext, ending: SessionEnding): boolean;
+  /** Puts `headers` on the next final answer to each party. */
+  notify(context: DialogContext, headers: readonly ExtraHeader[]): boolean;
 }
 
 /** Forwards everything: for tests, and for a proxy without a policy server. */

@@ -1,7 +1,9 @@
 /** A request other than INVITE, ACK and CANCEL through the proxy: passed on at once, unless it carries an offer. */
+import { responseTo } from "../message/build.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import type { ServerTransaction } from "../transaction/transaction-layer.js";
 import type { Call } from "./call.js";
+import { withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing, type Unroutable } from "./forwarder.js";
 import type { Edits } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
@@ -26,9 +28,15 @@ export class RequestRelay {
   start(): void {
     const { call } = this;
     const { request } = this.arrival;
-    if (request.method === "BYE" && call?.ending === undefined && call?.isOwn(request) === true) {
-      this.bye(call);
-      return;
+    if (request.method === "BYE" && call?.isOwn(request) === true) {
+      if (call.ender !== undefined) {
+        call.ender.byeFrom(call.partyOf(request), () => this.server.respond(responseTo(request, 200)));
+        return;
+      }
+      if (call.ending === undefined) {
+        this.bye(call);
+        return;
+      }
     }
     if (call === undefined || request.body.length === 0 || !OFFER_CARRIERS.has(request.method)) {
       this.forward({}, (response) => this.server.respond(response));
@@ -103,7 +111,7 @@ export class RequestRelay {
     this.host.layer.startClient(outgoing.request, this.host.wire.requests(outgoing.local, outgoing.remote), {
       response: (received) => {
         // RFC 4320 §4.1: no provisional but 100 is sent for these methods, and 100 is not forwarded.
-        if (received.status >= 200) final(received.removeTopVia());
+        if (received.status >= 200) final(this.learn(received.removeTopVia()));
       },
       failed: (reason) => {
         // RFC 4320 §4.2: never 408 to these: the sender's own Timer F has run out at the same time.
@@ -112,6 +120,17 @@ export class RequestRelay {
         failed();
       },
     });
+  }
+
+  private learn(response: SipResponse): SipResponse {
+    const { call } = this;
+    const { request } = this.arrival;
+    if (call === undefined || !call.isOwn(request)) return response;
+    // RFC 3311 §5.1: UPDATE is the other request that says anew where its sender is.
+    if (request.method === "UPDATE" && response.status < 300) {
+      call.follow((legs) => withRefresh(legs, call.partyOf(request), { request, accepted: response }));
+    }
+    return call.withNotice(response);
   }
 
   /** The offer came to nothing, without an answer to show. */

@@ -23,12 +23,14 @@ describe("SIP directives", () => {
       nextHop: "sip:b",
       refusal: { status: 503, phrase: "Full" },
       session,
+      reason: "SIP",
     };
     const hex = `000a 0101 582d413a2031 0000
       0007 0201 566961 00
       0009 0301 7369703a62 000000
       000c 0401 01f70000 46756c6c
-      0014 0501 30303131323233333434353536366666`;
+      0014 0501 30303131323233333434353536366666
+      0007 0601 534950 00`;
     expect(encodeDirectives(directives).toString("hex")).toBe(octets(hex).toString("hex"));
     expect(decodeDirectives(octets(hex))).toEqual(directives);
   });
@@ -42,6 +44,7 @@ describe("SIP directives", () => {
       nextHop: line,
       refusal: fc.record({ status: fc.integer({ min: 300, max: 699 }), phrase: line }),
       session: fc.constant(session),
+      reason: line,
     },
     { requiredKeys: ["addHeaders", "removeHeaders"] },
   );

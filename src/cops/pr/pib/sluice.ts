@@ -4,8 +4,18 @@
  */
 import { parseSessionId, type SessionId } from "../../../model/session.js";
 import { CPERR } from "../errors.js";
-import { attribute, optional } from "../prc.js";
-import { prid, type Syntax, SyntaxProblem, text, unsigned32, unsigned64 } from "../syntax.js";
+import { attribute, nullable, optional } from "../prc.js";
+import {
+  enumerated,
+  integer,
+  octetString,
+  prid,
+  type Syntax,
+  SyntaxProblem,
+  text,
+  unsigned32,
+  unsigned64,
+} from "../syntax.js";
 import { baseClass } from "./class.js";
 
 const base = baseClass("1.3.6.1.4.1.32473.1");
@@ -52,4 +62,42 @@ export const sluiceUsage = base("sluiceUsage", "3", "report-only", {
   inProfileOctets: attribute(4, unsigned64),
   outOfProfilePackets: attribute(5, unsigned64),
   outOfProfileOctets: attribute(6, unsigned64),
+});
+
+/**
+ * An aggregate reservation (RFC 3175) that this edge is to make towards another, one for each pool. The instance is the
+ * pool's number. Rates are counted at layer 3, in whole kbit/s, rounded up.
+ */
+export const sluiceAggregate = base("sluiceAggregate", "4", "install", {
+  /** The sluicePool row that it is for. */
+  pool: attribute(2, prid),
+  addrType: attribute(3, enumerated({ ipv4: 1, ipv6: 2 })),
+  /** The other edge: 4 or 16 octets, as `addrType` says. */
+  remoteAddr: attribute(4, octetString(4, 16)),
+  dscp: attribute(5, integer(0, 63)),
+  rate: attribute(6, unsigned32(1)),
+  /** Octets. */
+  burstSize: attribute(7, unsigned32(1)),
+  /** Octets of the largest packet. */
+  packetSize: attribute(8, unsigned32(1, 0xffff)),
+  /** Tells requests of a pool apart, also those for the same rate: reports name it. */
+  request: attribute(9, unsigned32(1)),
+});
+
+/**
+ * What the network has granted of an aggregate, in an accounting report. Rates are counted at layer 3, in whole kbit/s,
+ * rounded down; NULL while nothing is known of a direction. The instance is that of the sluiceAggregate row.
+ */
+export const sluiceAggregateState = base("sluiceAggregateState", "5", "report-only", {
+  pool: attribute(2, prid),
+  /** From this edge to the other. */
+  outgoing: nullable(3, unsigned32()),
+  incoming: nullable(4, unsigned32()),
+  /** Of the outgoing direction. `refused`: never granted as asked. `lost`: was granted, and is not any more. */
+  state: attribute(5, enumerated({ pending: 1, confirmed: 2, refused: 3, lost: 4 })),
+  /** The rate of the sluiceAggregate row that this answers, and its request. */
+  answers: attribute(6, unsigned32(1)),
+  request: attribute(7, unsigned32(1)),
+  /** What the network said, for a person; empty if it said nothing. */
+  reason: optional(8, text(0, 255), ""),
 });

@@ -1,0 +1,55 @@
+/** From provisioning instances to the reservations that the network is asked for. */
+import { pib } from "../../cops/pr/pib/index.js";
+import type { RowOf } from "../../cops/pr/prc.js";
+import type { PriTransaction } from "../../cops/pr/pri-store.js";
+import type { PriView } from "../../cops/pr/pri-view.js";
+import { addressFromBytes, type IpAddress } from "../../model/ip.js";
+import { dscp, kilobitsPerSecond, octets } from "../../model/units.js";
+import type { WantedAggregate } from "./aggregates.js";
+import { readPools } from "./flow-view.js";
+
+/** A sluiceAggregate row as it is carried out. */
+export interface ProvisionedAggregate {
+  /** Of the row. */
+  readonly instance: number;
+  readonly row: RowOf<typeof pib.sluiceAggregate>;
+  readonly wanted: WantedAggregate;
+}
+
+/** Every aggregate, or why one cannot be reserved. */
+export function readAggregates(view: PriView): readonly ProvisionedAggregate[] | string {
+  const pools = readPools(view);
+  const found = new Map<number, ProvisionedAggregate>();
+  for (const [instance, row] of view.rows(pib.sluiceAggregate)) {
+    const fail = (text: string): string => `aggregate ${instance}: ${text}`;
+    const queue = view.follow(pib.sluicePool, row.pool)?.row.queue;
+    const pool = queue === undefined ? undefined : view.follow(pib.dsQ, queue)?.instance;
+    if (pool === undefined || !pools.has(pool)) return fail("its pool has no queue with a rate");
+    if (found.has(pool)) return fail(`pool ${pool} has another aggregate`);
+    const remote = addressOf(row);
+    if (remote === undefined) return fail("the address has the wrong length");
+    found.set(pool, {
+      instance,
+      row,
+      wanted: {
+        pool,
+        remote,
+        dscp: dscp(row.dscp),
+        rate: kilobitsPerSecond(row.rate),
+        burst: octets(row.burstSize),
+        packetSize: octets(row.packetSize),
+      },
+    });
+  }
+  return [...found.values()];
+}
+
+function addressOf({ addrType, remoteAddr }: RowOf<typeof pib.sluiceAggregate>): IpAddress | undefined {
+  return remoteAddr.length === (addrType === "ipv4" ? 4 : 16) ? addressFromBytes(remoteAddr) : undefined;
+}
+
+const CONCERNED = new Set([pib.sluiceAggregate, pib.sluicePool].map((prc) => prc.entry));
+
+/** Whether a transaction may change what is to be reserved. */
+export const touchesAggregates = ({ changes }: Pick<PriTransaction, "changes">): boolean =>
+  changes.some(({ pri }) => CONCERNED.has(pri.prc.entry));

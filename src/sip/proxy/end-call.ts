@@ -1,0 +1,22 @@
+/** Ends a session that the policy takes back, whatever has become of it so far. */
+import type { Call } from "./call.js";
+import { DialogEnder } from "./dialog-ender.js";
+import type { SessionEnding } from "./policy.js";
+import type { RelayHost } from "./relay.js";
+
+/** @returns false if it is not known how its parties are reached */
+export function endCall(host: RelayHost, call: Call, ending: SessionEnding): boolean {
+  if (call.ending !== undefined || call.ender !== undefined) return true;
+  // §15: before a final answer there is no dialog for BYE, and CANCEL is the caller's means.
+  if (call.setUp?.withdraw(ending) === true) return true;
+  const { callId, legs } = call.context;
+  if (legs === undefined) return false;
+  call.ender = new DialogEnder(host, {
+    callId,
+    legs,
+    headers: ending.headers,
+    over: (bye) => void call.end("bye", bye),
+  });
+  call.ender.start();
+  return true;
+}
