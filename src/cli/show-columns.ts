@@ -113,7 +113,9 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       rate("RATE", "rate"),
       rate("USED", "used"),
       rate("FREE", "free"),
+      rate("RESERVED", "reserved"),
       figure("SESSIONS", "sessions"),
+      figure("WAITING", "waiting"),
     ],
   },
   kernel: {

@@ -44,7 +44,7 @@ export function subjectOf({ kernel, pdp }: RouterConfig): Subject {
     backend: kernel.backend,
     maxFlows: kernel.maxFlows,
     interfaces: kernel.interfaces.map(({ name, rate }) => ({ name, rate })),
-    servers: pdp.servers.map(({ address, port }) => ({ host: address, port })),
+    servers: (pdp?.servers ?? []).map(({ address, port }) => ({ host: address, port })),
     markMask: markMaskOf(kernel.backend),
   };
 }

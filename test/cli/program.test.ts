@@ -40,15 +40,17 @@ const POOL: PoolView = {
 
 describe("show", () => {
   it("prints a table with units, numbers to the right, and the roles", async () => {
-    await role("pol1", { "/v1/show/pools": async () => [POOL, { ...POOL, name: "v", id: 12, used: 0 }] });
+    await role("pol1", {
+      "/v1/show/pools": async () => [POOL, { ...POOL, name: "v", id: 12, used: 0, reserved: 200_000, waiting: 2 }],
+    });
     await role("sip1", { "/v1/health": async () => ({}) });
     expect(await sluice(["show", "pools"])).toEqual({
       code: 0,
       err: "",
       out: [
-        "ROLE  POOL   ID        RATE         USED         FREE  SESSIONS",
-        "pol1  voice   1  170 kbit/s  85.6 kbit/s  84.4 kbit/s         1",
-        "pol1  v      12  170 kbit/s      0 bit/s  84.4 kbit/s         1",
+        "ROLE  POOL   ID        RATE         USED         FREE    RESERVED  SESSIONS  WAITING",
+        "pol1  voice   1  170 kbit/s  85.6 kbit/s  84.4 kbit/s                     1",
+        "pol1  v      12  170 kbit/s      0 bit/s  84.4 kbit/s  200 kbit/s         1        2",
         "",
       ].join("\n"),
     });
