@@ -10,11 +10,15 @@ import { describeFlow } from "../model/flow.js";
 import type { Logger } from "../model/log.js";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { RouterPep } from "../pep/router/router-pep.js";
+import { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
+import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { UsageJournal } from "../pep/router/usage-journal.js";
 import { diffKernel } from "./kernel-diff.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 import { localState, openRouterKernel } from "./router-kernel.js";
+import { openRsvp } from "./router-rsvp.js";
+import { rsvpProblems, rsvpView } from "./rsvp-view.js";
 
 /**
  * The complete policy is one decision, some 1.5 kB for each session: room for ten thousand sessions, four times over.
@@ -27,12 +31,12 @@ const MAX_INSTANCES = 250_000;
 export const runRouter = (config: RouterConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
 
 async function build(context: RoleContext<RouterConfig>): Promise<void> {
-  const { config, log, clock, cleanup, events, statePath } = context;
+  const { config, log, clock, cleanup, statePath } = context;
   const kernel = await openRouterKernel(config, log);
   cleanup.add(() => kernel.close());
   const journal = new UsageJournal(statePath("router.db"), clock);
   cleanup.add(() => journal.close());
-  const keeper = new Reconciler({
+  const reconciler = new Reconciler({
     kernel,
     local: localState(config),
     usage: journal,
@@ -40,12 +44,64 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
     log,
     reconcileInterval: config.kernel.reconcile,
   });
+  const keeper = new ReservedPools(reconciler);
   cleanup.add(() => keeper.close());
+  await keeper.start();
+  const speaker = await speakRsvp(context, keeper);
+  const client = await enforcePolicy(context, { keeper, journal, speaker });
+  const { rsvp } = config;
+  await openControl(context, {
+    show: {
+      policies: () => policies(keeper),
+      pools: () => pools(keeper),
+      kernel: () => kernelView(kernel, keeper),
+      reconcile: () => [reconcileView(kernel, keeper)],
+      peers: () => (client === undefined ? [] : [policyServerView(client, "COPS-PR")]),
+      ...(speaker === undefined || rsvp === undefined ? {} : { rsvp: () => rsvpView(speaker, rsvp) }),
+    },
+    diff: (render) => diffKernel(kernel, keeper.desired, render),
+    problems: () => [
+      ...(client === undefined ? [] : policyServerProblems(client)),
+      ...keeper.problems(),
+      ...(speaker === undefined || rsvp === undefined ? [] : rsvpProblems(speaker, rsvp)),
+    ],
+  });
+}
+
+/** Before the policy server can want an aggregate. */
+async function speakRsvp(
+  { config, log, clock, cleanup }: RoleContext<RouterConfig>,
+  keeper: ReservedPools,
+): Promise<RsvpSpeaker | undefined> {
+  const { rsvp, kernel } = config;
+  if (rsvp === undefined) {
+    // Of a time when RSVP was configured.
+    await keeper.sweep();
+    return undefined;
+  }
+  const speaker = await openRsvp({ rsvp, kernel, pools: keeper, clock, log });
+  cleanup.add(() => speaker.close());
+  return speaker;
+}
+
+interface Enforcement {
+  readonly keeper: KernelKeeper;
+  readonly journal: UsageJournal;
+  readonly speaker: RsvpSpeaker | undefined;
+}
+
+/** Undefined without a policy server: then the router is only on the way of aggregates. */
+async function enforcePolicy(
+  { config, log, clock, cleanup, events }: RoleContext<RouterConfig>,
+  { keeper, journal, speaker }: Enforcement,
+): Promise<PepClient | undefined> {
+  if (config.pdp === undefined) return undefined;
   let client: PepClient | undefined;
   const pep = new RouterPep({
     identity: { name: config.name, maxMessage: COPS_LIMITS.maxMessage },
     kernel: keeper,
     journal,
+    aggregates: speaker,
     clock,
     log,
     maxInstances: MAX_INSTANCES,
@@ -68,20 +124,9 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
     },
     pep,
   );
-  const connected = client;
   cleanup.add(() => pep.close());
-  await pep.start(connected);
-  await openControl(context, {
-    show: {
-      policies: () => policies(keeper),
-      pools: () => pools(keeper),
-      kernel: () => kernelView(kernel, keeper),
-      reconcile: () => [reconcileView(kernel, keeper)],
-      peers: () => [policyServerView(connected, "COPS-PR")],
-    },
-    diff: (render) => diffKernel(kernel, keeper.desired, render),
-    problems: () => [...policyServerProblems(connected), ...keeper.problems()],
-  });
+  await pep.start(client);
+  return client;
 }
 
 async function policies(keeper: KernelKeeper): Promise<readonly PolicyView[]> {
