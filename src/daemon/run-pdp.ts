@@ -95,8 +95,9 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
     agent: config.name,
     onExchange: exchange,
   });
-  keeper.start();
   await listen(context, sip, router);
+  // Before anybody who connects is heard; and nothing is asked of the network by a server that cannot serve.
+  keeper.start();
   usage?.start();
   const views = pdpViews({ config, service, store, ledger, keeper, sip, router });
   await openControl(context, {

@@ -1,5 +1,5 @@
 /** A lab of a test: unique, watched, and taken away whatever happens. */
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { controlRequest } from "../../../src/control/client.js";
@@ -19,6 +19,10 @@ export interface TestLabOptions {
   /** Lab slots to take: 0 if the caller has them. */
   readonly slots?: 0 | 1;
   readonly captures?: boolean;
+  /** Further options of `up`, such as `--transit`. */
+  readonly topology?: readonly string[];
+  /** Files beside the configurations, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 export class TestLab {
@@ -35,11 +39,13 @@ export class TestLab {
     this.#release = release;
   }
 
-  static async up({ edits = [], slots = 1, captures = true }: TestLabOptions = {}): Promise<TestLab> {
+  static async up(options: TestLabOptions = {}): Promise<TestLab> {
+    const { edits = [], slots = 1, captures = true, topology = [], files = {} } = options;
     const release = slots === 0 ? () => undefined : await takeSlots(1);
     const lab = new TestLab(`t${process.pid}n${++made}`, copyConfigs(...edits), release);
     try {
-      await lab.lab.up(["--configs", lab.configs]);
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(lab.configs, name), text);
+      await lab.lab.up([...topology, "--configs", lab.configs]);
       if (captures) lab.#captures = await LabCaptures.start(lab.lab);
       return lab;
     } catch (error) {
