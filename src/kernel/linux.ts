@@ -1,6 +1,5 @@
 /** The kernel port on Linux: one nft table and an HTB tree per managed interface, both provably ours. */
 import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
-import { KernelError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import type { FlowCounters } from "../model/usage.js";
 import type { Classifier } from "./classifier.js";
@@ -30,6 +29,7 @@ import type {
 } from "./port.js";
 import type { Queueing } from "./queueing.js";
 import { renderChanges, renderRemoval } from "./render-changes.js";
+import { checkTableName } from "./table-name.js";
 import type { ObservedQueueing } from "./tc/survey.js";
 import { openTrees } from "./tc/trees.js";
 import { checkSteps } from "./validate.js";
@@ -66,10 +66,7 @@ export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Linu
     marking = "nftables",
     log,
   } = options;
-  if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(table)) {
-    const remedy = "use a letter, then up to 31 letters, digits and underscores";
-    throw new KernelError("KERNEL_TABLE_NAME", `not a table name: ${table}`, { operation: "open" }, { remedy });
-  }
+  checkTableName(table);
   const agent = new NetlinkAgent({ name: "transactions", clock, log });
   // A long reading must not stand in the way of a session.
   const readings = new NetlinkAgent({ name: "readings", clock, log });

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
+import { StepQueue } from "../../model/step-queue.js";
 import { COPS_ERROR, R_TYPE } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import {
@@ -28,7 +29,6 @@ import { MessageSocket } from "./message-socket.js";
 import type { DecisionBody, PdpHandlers } from "./pdp-handlers.js";
 import { PdpPeer } from "./pdp-peer.js";
 import type { RareWarning } from "./rare-warning.js";
-import { StepQueue } from "./step-queue.js";
 import { TimerSet } from "./timer-set.js";
 import { TurnQueue } from "./turn-queue.js";
 

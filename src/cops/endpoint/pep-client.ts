@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import type { Clock } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
+import { StepQueue } from "../../model/step-queue.js";
 import type { Millis, Timestamp } from "../../model/units.js";
 import type { ReportType } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
@@ -20,7 +21,6 @@ import type { CopsLimits } from "./limits.js";
 import { type ConnectionEnds, MessageSocket } from "./message-socket.js";
 import { RareWarning } from "./rare-warning.js";
 import { RequestTable } from "./request-table.js";
-import { StepQueue } from "./step-queue.js";
 import { TimerSet } from "./timer-set.js";
 
 export interface PepClientOptions {

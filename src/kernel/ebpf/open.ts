@@ -6,6 +6,7 @@ import { LinuxKernel } from "../linux.js";
 import { NetlinkAgent } from "../netlink/agent/agent.js";
 import { Routing } from "../netlink/routing.js";
 import type { ProbeResult } from "../probe/outcome.js";
+import { checkTableName } from "../table-name.js";
 import { openTrees } from "../tc/trees.js";
 import { EbpfClassifier } from "./ebpf-classifier.js";
 import { SLICE } from "./flow-transaction.js";
@@ -63,10 +64,7 @@ export async function openEbpfKernel(options: EbpfKernelOptions): Promise<LinuxK
 }
 
 function checkOptions(table: string, maxFlows: number): void {
-  if (!/^[A-Za-z][A-Za-z0-9_]{0,31}$/.test(table)) {
-    const remedy = "use a letter, then up to 31 letters, digits and underscores";
-    throw new KernelError("KERNEL_TABLE_NAME", `not a table name: ${table}`, { operation: "open" }, { remedy });
-  }
+  checkTableName(table);
   if (!Number.isInteger(maxFlows) || maxFlows < 1 || maxFlows > MOST_FLOWS) {
     const remedy = `choose 1 to ${MOST_FLOWS}`;
     throw new KernelError("KERNEL_LIMIT", `not a limit of flows: ${maxFlows}`, { operation: "open" }, { remedy });

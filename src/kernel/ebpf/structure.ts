@@ -144,7 +144,7 @@ export class Structure {
 
   /** Makes it, or mends it in place: flows stay, and come with their counters where maps had to be made anew. */
   async install(desired: DesiredState): Promise<void> {
-    await this.prepare(desired);
+    await this.#refuseUnknown(desired);
     const before = await this.find();
     const state = before && this.state(before);
     const isFit = before !== undefined && fits(before.maps, this.#options.maxFlows);
@@ -166,6 +166,12 @@ export class Structure {
       closeOthers(maps, before?.maps);
       throw error;
     }
+  }
+
+  /** @throws KernelError KERNEL_UNSUPPORTED before anything is touched. */
+  async #refuseUnknown(desired: DesiredState): Promise<void> {
+    const names = desired.interfaces.map(({ name }) => name);
+    this.#attachments.refuseUnknown(this.#attachments.differences(await this.#attachments.survey(), undefined, names));
   }
 
   /** Everything of this table, and nothing else. */

@@ -1,8 +1,7 @@
 /** What is looked at: the part of a configuration that preflight needs, or the machine in general. */
 import type { BitsPerSecond } from "../../model/units.js";
 import { PROTOCOL_NUMBER, TUNNEL_MARK, TunnelNames } from "../link/tunnel.js";
-
-export type Backend = "auto" | "nftables" | "iptables" | "dsmark" | "ebpf";
+import type { Backend } from "../open.js";
 
 export interface SubjectInterface {
   readonly name: string;

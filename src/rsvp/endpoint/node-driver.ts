@@ -1,6 +1,7 @@
 /** Runs a node's machine: its messages through an endpoint, its timer, and everything else for the daemon to do. */
 import type { Clock, Timer } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
+import { StepQueue } from "../../model/step-queue.js";
 import { millis } from "../../model/units.js";
 import type { Moment, NodeAction, NodeEvent } from "../machine/events.js";
 import { type EndpointOptions, RsvpEndpoint } from "./rsvp-endpoint.js";
@@ -29,11 +30,10 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export class NodeDriver {
   readonly #options: NodeDriverOptions;
-  readonly #events: NodeEvent[] = [];
+  readonly #events = new StepQueue<NodeEvent>((event) => this.#step(event));
   readonly #ignored = new Map<string, number>();
   #endpoint: RsvpEndpoint | undefined;
   #timer: Timer | undefined;
-  #running = false;
 
   private constructor(options: NodeDriverOptions) {
     this.#options = options;
@@ -67,13 +67,6 @@ export class NodeDriver {
 
   tell(event: NodeEvent): void {
     this.#events.push(event);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next);
-    } finally {
-      this.#running = false;
-    }
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,10 @@
 /** What the kernel can do, tried in a scratch namespace. Which of it is needed depends on the back end. */
 import { DSMARK_PROBE, TCINDEX_PROBE } from "../../dsmark/probe.js";
+import type { Backend } from "../../open.js";
 import type { ProbeResult } from "../../probe/outcome.js";
 import type { ScratchCommand } from "../../probe/scratch.js";
 import type { Check, CheckContext } from "../check.js";
 import { type Finding, fault, fine, unseen } from "../finding.js";
-import type { Backend } from "../subject.js";
 
 export type BackendName = Exclude<Backend, "auto">;
 

@@ -1,6 +1,7 @@
 /** This router as the aggregator of one aggregate: its machine with a timer, which asks again while less is granted than wanted. */
 import type { Clock, Timer } from "../../../model/clock.js";
 import type { IpAddress } from "../../../model/ip.js";
+import { StepQueue } from "../../../model/step-queue.js";
 import type { BitsPerSecond, BytesPerSecond, Millis } from "../../../model/units.js";
 import type { AggregateSession, TokenBucket } from "../../../rsvp/codec/objects.js";
 import type { AggregateRules } from "../../../rsvp/machine/aggregate.js";
@@ -13,8 +14,7 @@ import {
 } from "../../../rsvp/machine/aggregator.js";
 import type { NodeEvent, Notice } from "../../../rsvp/machine/events.js";
 import { tspecEqual } from "../../../rsvp/machine/flowspec-algebra.js";
-import { describeFailure } from "./failure.js";
-import { InTurn } from "./in-turn.js";
+import { describeFailure, describeLoss } from "./failure.js";
 import { partFor } from "./notices.js";
 import { floorBits } from "./sizes.js";
 
@@ -33,7 +33,7 @@ export interface AggregatorEndOptions {
 
 export class AggregatorEnd {
   readonly #options: AggregatorEndOptions;
-  readonly #events = new InTurn<AggregatorEvent>((event) => this.#step(event));
+  readonly #events = new StepQueue<AggregatorEvent>((event) => this.#step(event));
   #state: AggregatorState = AGGREGATOR_INITIAL;
   #wanted: TokenBucket | undefined;
   #granted = 0 as BytesPerSecond;
@@ -116,7 +116,7 @@ export class AggregatorEnd {
         this.#settle(action.kept, describeFailure(action.failure));
         return;
       case "takenBack":
-        this.#settle(action.size, action.size === 0 ? "the reservation was lost" : "a part was taken back");
+        this.#settle(action.size, describeLoss(action.size));
         return;
       case "ignore":
     }

@@ -1,6 +1,7 @@
 /** This router as the deaggregator of one aggregate: its machine with a timer. */
 import type { Clock, Timer } from "../../../model/clock.js";
 import type { IpAddress } from "../../../model/ip.js";
+import { StepQueue } from "../../../model/step-queue.js";
 import type { BitsPerSecond, BytesPerSecond } from "../../../model/units.js";
 import type { AggregateSession } from "../../../rsvp/codec/objects.js";
 import type { AggregateRules } from "../../../rsvp/machine/aggregate.js";
@@ -12,8 +13,7 @@ import {
   deaggregatorStep,
 } from "../../../rsvp/machine/deaggregator.js";
 import type { NodeEvent, Notice } from "../../../rsvp/machine/events.js";
-import { describeFailure } from "./failure.js";
-import { InTurn } from "./in-turn.js";
+import { describeFailure, describeLoss } from "./failure.js";
 import { partFor } from "./notices.js";
 import { floorBits } from "./sizes.js";
 
@@ -30,7 +30,7 @@ export interface DeaggregatorEndOptions {
 
 export class DeaggregatorEnd {
   readonly #options: DeaggregatorEndOptions;
-  readonly #events = new InTurn<DeaggregatorEvent>((event) => this.#step(event));
+  readonly #events = new StepQueue<DeaggregatorEvent>((event) => this.#step(event));
   #state: DeaggregatorState = DEAGGREGATOR_INITIAL;
   #granted = 0 as BytesPerSecond;
   #failure: string | undefined;
@@ -99,7 +99,7 @@ export class DeaggregatorEnd {
         this.#settle(action.kept, describeFailure(action.failure));
         return;
       case "takenBack":
-        this.#settle(action.size, action.size === 0 ? "the reservation was lost" : "a part was taken back");
+        this.#settle(action.size, describeLoss(action.size));
         return;
       case "ignore":
     }

@@ -1,4 +1,5 @@
 /** Why an aggregate is not what was wanted, in a sentence's end. */
+import type { BytesPerSecond } from "../../../model/units.js";
 import { ADMISSION, POLICY, RSVP_ERROR } from "../../../rsvp/codec/codes.js";
 import type { AggregateFailure } from "../../../rsvp/machine/aggregate.js";
 
@@ -21,3 +22,7 @@ export function describeFailure(failure: AggregateFailure): string {
   if (code === RSVP_ERROR.policy && value === POLICY.partialPreemption) return `partly taken back by ${node}`;
   return `${CAUSES[code] ?? "refused"} at ${node} (error ${code}, value ${value})`;
 }
+
+/** @param left - what is still granted */
+export const describeLoss = (left: BytesPerSecond): string =>
+  left === 0 ? "the reservation was lost" : "a part was taken back";
