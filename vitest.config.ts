@@ -11,7 +11,7 @@ const alias = [
 
 /**
  * unit: no privileges. kernel: root, own network namespaces. lab: whole roles in a namespace lab. One after the other, so that
- * what measures packets does not share the machine with what burns it.
+ * what measures packets does not share the machine with what burns it. Labs mostly wait for calls, so more of them fit.
  */
 export default defineConfig({
   test: {
@@ -25,6 +25,7 @@ export default defineConfig({
           exclude: ["test/kernel/real/**", "test/rsvp/real/**", "test/lab/**"],
           setupFiles: ["test/setup.ts"],
           testTimeout: 30_000,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -35,6 +36,8 @@ export default defineConfig({
           include: ["test/kernel/real/**/*.test.ts", "test/rsvp/real/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -44,7 +47,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: true,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },

@@ -1,4 +1,5 @@
 /** What the eBPF back end does to packets on their way through a router. */
+import { cpus } from "node:os";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CLOCK_TICK_NS } from "../../../src/kernel/ebpf/bucket.js";
 import { openEbpfKernel } from "../../../src/kernel/ebpf/open.js";
@@ -192,7 +193,7 @@ inOwnNamespace(import.meta.url, () => {
       const rule = flow(8, { key: fromAnyPort(media(6008)), ...generous });
       const state = { ...wanted, flows: new Map([...wanted.flows, [8, rule]]) };
       await kernel.apply(state, [{ kind: "flow.add", rule }]);
-      const stop = flood(6008, 5000);
+      const stop = flood(6008, 1000);
       const packets = async (): Promise<number> => (await kernel.counters([rule])).get(8)!.inProfile.packets;
       for (const maxFlows of [8192, 4096, 8192, 4096]) {
         const start = await packets();
@@ -208,8 +209,8 @@ inOwnNamespace(import.meta.url, () => {
         const { "6008/46": marked = 0, "6008/0": unmarked = 0 } = await received();
         expect(unmarked).toBe(0);
         expect(await packets()).toBeLessThanOrEqual(marked);
-        // Those between two calls for the flow, once for each time.
-        expect(await packets()).toBeGreaterThan(marked - 20);
+        // Those between two calls for the flow, once for each time: what comes in 20 ms, should the machine be busy.
+        expect(await packets()).toBeGreaterThan(marked - 80);
       }, PATIENCE);
       await reconcile(kernel, wanted);
     });
@@ -229,10 +230,16 @@ inOwnNamespace(import.meta.url, () => {
       );
       const { removed } = await kernel.apply(without(4), [{ kind: "flow.remove", rule: generous }]);
       await sending;
-      const last = removed.get(4)!;
-      await vi.waitFor(async () => expect((await received())["6004/0"]).toBe(MANY - last.inProfile.packets), PATIENCE);
-      expect(last.inProfile.packets).toBeLessThan(MANY);
-      expect(await seen()).toBe(start + last.inProfile.packets);
+      const last = removed.get(4)!.inProfile.packets;
+      await vi.waitFor(
+        async () => expect((await seen()) - start + ((await received())["6004/0"] ?? 0)).toBe(MANY),
+        PATIENCE,
+      );
+      expect(last).toBeLessThan(MANY);
+      // A packet that had found the flow when it went is marked, and counted too late: one for each processor at most.
+      const uncounted = (await seen()) - start - last;
+      expect(uncounted).toBeGreaterThanOrEqual(0);
+      expect(uncounted).toBeLessThanOrEqual(cpus().length);
       await reconcile(kernel, wanted);
     });
 
