@@ -1,4 +1,4 @@
-/** The path of the forwarding bench: a - r1 - r2 - b, four namespaces, this process in r1's. Nothing of it has a name outside. */
+/** The path of benches that forward: a - r1 - r2 - b, four namespaces, this process in r1's. Nothing of it has a name outside. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { execa } from "execa";
@@ -10,12 +10,9 @@ const run = async (command: string): Promise<void> => {
 
 /** A namespace lives as long as a process in it. */
 async function namespace(): Promise<ChildProcess> {
-  const holder = spawn("unshare", [
-    "--net",
-    "sh",
-    "-c",
-    "echo 1 > /proc/sys/net/ipv4/ip_forward; echo; exec sleep 600",
-  ]);
+  // What comes out of a tunnel need not be routed back into it.
+  const settings = "echo 1 > ip_forward; echo 0 > conf/all/rp_filter; echo 0 > conf/default/rp_filter";
+  const holder = spawn("unshare", ["--net", "sh", "-c", `cd /proc/sys/net/ipv4; ${settings}; echo; exec sleep 600`]);
   await new Promise((resolve, reject) => {
     holder.stdout?.once("data", resolve);
     holder.once("error", reject);
@@ -24,8 +21,10 @@ async function namespace(): Promise<ChildProcess> {
 }
 
 export interface Path {
-  /** Runs a program in a's namespace. */
+  /** Runs a program in a's namespace; what it writes is thrown away. */
   sender(program: string, args: readonly string[]): ChildProcess;
+  /** The command, with its arguments, that runs another in a namespace. */
+  inside(host: "a" | "r2" | "b"): readonly [string, ...string[]];
   /** Packets that b has received so far. */
   received(): number;
   close(): void;
@@ -35,7 +34,7 @@ const MAC = { r1a: "02:00:00:00:01:0a", r2a: "02:00:00:00:02:0a", b: "02:00:00:0
 
 export async function buildPath(): Promise<Path> {
   const [a, r2, b] = [await namespace(), await namespace(), await namespace()];
-  const inside = (holder: ChildProcess, line: string): Promise<void> => run(`nsenter -t ${holder.pid} -n ip ${line}`);
+  const ip = (holder: ChildProcess, line: string): Promise<void> => run(`nsenter -t ${holder.pid} -n ip ${line}`);
   writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
   for (const line of [
     `link add r1a address ${MAC.r1a} type veth peer name eth0 netns ${a.pid}`,
@@ -62,11 +61,13 @@ export async function buildPath(): Promise<Path> {
     [b, "addr add 10.3.0.2/24 dev eth0"],
     [b, "link set eth0 up"],
   ] as const)
-    await inside(holder, line);
+    await ip(holder, line);
   const sink = "table ip sink { chain in { type filter hook prerouting priority raw; policy drop; }; }";
   await execa("nsenter", ["-t", `${b.pid}`, "-n", "nft", sink]);
+  const holders = { a, r2, b };
   return {
     sender: (program, args) => spawn("nsenter", ["-t", `${a.pid}`, "-n", program, ...args], { stdio: "ignore" }),
+    inside: (host) => ["nsenter", "-t", `${holders[host].pid}`, "-n"],
     received: () => {
       const line = /eth0:\s*\d+\s+(\d+)/.exec(readFileSync(`/proc/${b.pid}/net/dev`, "latin1"));
       return Number(line?.[1] ?? 0);

@@ -8,9 +8,8 @@
  * machine take time from it, but not from the figure. There is no HTB in either half.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
@@ -25,6 +24,7 @@ import { dscp, kilobitsPerSecond, octets } from "../src/model/units.js";
 import type { FlowCounters } from "../src/model/usage.js";
 import { median, printFigure, rounded } from "./figure.js";
 import { buildPath, type Path } from "./forwarding-path.js";
+import { secondsOf, workers } from "./processor-time.js";
 
 const TABLE = "sluice";
 const SLICE_MS = 120;
@@ -77,23 +77,6 @@ const stateOf = (tight: boolean): DesiredState => ({
     ]),
   ),
 });
-
-/** Processes whose time is the path's: the sender's, and that of its processor's soft interrupts. */
-function workers(sender: number): readonly number[] {
-  const name = `ksoftirqd/${cpus().length - 1}`;
-  const isSoft = (pid: string): boolean => {
-    try {
-      return readFileSync(`/proc/${pid}/comm`, "latin1").trim() === name;
-    } catch {
-      return false;
-    }
-  };
-  const soft = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isSoft(pid));
-  return [sender, ...soft.map(Number)];
-}
-
-const secondsOf = (pids: readonly number[]): number =>
-  pids.reduce((sum, pid) => sum + Number(readFileSync(`/proc/${pid}/schedstat`, "latin1").split(" ")[0]), 0) / 1e9;
 
 /** Rules that stand, switched off and on again at once. */
 interface Rules {
@@ -166,7 +149,7 @@ interface Rates {
 async function measureRates(rules: Rules, path: Path, program: string, firstPort: number): Promise<Rates> {
   const sender = path.sender(program, [`${PORTS}`, `${firstPort}`, `${SOURCES}`]);
   // nsenter becomes the program: its process is the sender.
-  const pids = workers(sender.pid ?? 0);
+  const pids = workers([sender.pid ?? 0]);
   const rate = async (): Promise<number> => {
     await wait(15);
     const [packets, seconds] = [path.received(), secondsOf(pids)];

@@ -36,6 +36,7 @@ export function installOf(call: number): Provisioning {
       parameters: 1,
       targets,
       packetSize,
+      tunnel: undefined,
     });
   });
   return { removals: [], bindings: [tokenBucketRow(1, TRAFFIC), ...bindings] };

@@ -17,7 +17,9 @@ enum { BATCH = 64, PAYLOAD = 172, FIRST_SOURCE = 20000, MOST_SOCKETS = 16 };
 
 static int open_socket(int port) {
   struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr("10.1.0.2")};
-  int room = 1 << 22, fd = socket(AF_INET, SOCK_DGRAM, 0);
+  int room = 1 << 22, yes = 1, fd = socket(AF_INET, SOCK_DGRAM, 0);
+  // Several of these programs may send from one port.
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here) != 0) {
     perror("bind");

@@ -21,9 +21,15 @@ export interface DoctorOptions extends TargetOptions {
 export async function doctor(options: DoctorOptions, io: CliIo): Promise<number> {
   const config = options.config === undefined ? undefined : loadConfig(options.config, undefined, { env: io.env });
   // Loaded here only: the other verbs need neither the native modules nor the time to load them.
-  const { examine } = await import("../daemon/preflight.js");
-  const [machine, roles] = await Promise.all([examine(config), examineRoles(options, config)]);
-  const findings = [...machine, ...roles];
+  const [{ examine }, { examineRsvp }] = await Promise.all([
+    import("../daemon/preflight.js"),
+    import("../daemon/rsvp-preflight.js"),
+  ]);
+  const findings = await Promise.all([
+    examine(config),
+    config?.role === "router" ? examineRsvp(config) : [],
+    examineRoles(options, config),
+  ]).then((parts) => parts.flat());
   if (options.output === "json") writeJson(io, { apiVersion: API_VERSION, kind: "doctor", items: findings });
   else {
     const color = io.isTerminal && io.env.NO_COLOR === undefined;

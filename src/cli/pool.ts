@@ -47,7 +47,7 @@ export async function resizePool(pool: string, rate: string, options: ResizeOpti
 }
 
 /** The only role that has such a pool: two policy servers may have one of the same name. */
-async function findPool(pool: string, options: TargetOptions): Promise<string> {
+export async function findPool(pool: string, options: TargetOptions): Promise<string> {
   const { answers } = await askAll(findSockets(options), "/v1/show/pools");
   const having = answers.filter(({ value }) => poolsSchema.safeParse(value).data?.some(({ name }) => name === pool));
   const [first, second] = having;

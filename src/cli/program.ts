@@ -10,7 +10,9 @@ import { type DoctorOptions, doctor } from "./doctor.js";
 import { explain } from "./explain.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
 import { type ResizeOptions, resizePool } from "./pool.js";
+import { type HistoryOptions, poolHistory } from "./pool-history.js";
 import type { TargetOptions } from "./roles.js";
+import { type WatchOptions, watchRsvp } from "./rsvp-watch.js";
 import { run } from "./run.js";
 import { show } from "./show.js";
 import { trace } from "./trace.js";
@@ -89,7 +91,8 @@ function buildProgram(io: CliIo, version: string, done: (code: number) => void):
     .option("--force", "although the router is running")
     .addOption(outputOption())
     .action(async (options: CleanupOptions) => done(await cleanup(options, io)));
-  addPoolVerbs(program.command("pool").description("change the pools of a policy server"), io, done);
+  addPoolVerbs(program.command("pool").description("the pools of a policy server, and their past"), io, done);
+  addRsvpVerbs(program.command("rsvp").description("the reservations of routers"), io, done);
   return program;
 }
 
@@ -102,6 +105,34 @@ function addPoolVerbs(pool: Command, io: CliIo, done: (code: number) => void): v
     .action(async (name: string, rate: string, options: ResizeOptions) =>
       done(await resizePool(name, rate, options, io)),
     );
+  asking(pool.command("history"), io)
+    .description("show what was used, reserved and refused of a pool or link, at layer 2, in the direction with more")
+    .argument("<pool>", "its name")
+    .option("--since <time>", "how far back, such as '10 min'; up to '24 h'", "10 min")
+    .option("--step <time>", "1 s (kept for 10 min), 10 s (3 h) or 1 min (24 h); chosen by --since if left out")
+    .action(async (name: string, options: HistoryOptions) => done(await poolHistory(name, options, io)));
+}
+
+function addRsvpVerbs(rsvp: Command, io: CliIo, done: (code: number) => void): void {
+  asking(rsvp.command("watch"), io)
+    .description("print what befalls reservations as it happens, until interrupted; with -o json a document a line")
+    .option("--for <time>", "end after this time, such as '10 s'")
+    .option("--count <lines>", "end after so many lines", positive)
+    .action(async (options: WatchOptions) => done(await untilInterrupted((stop) => watchRsvp(options, io, stop))));
+}
+
+/** The first interrupt ends the work in order; the next one ends the process. */
+async function untilInterrupted(work: (stop: AbortSignal) => Promise<number>): Promise<number> {
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    return await work(stop.signal);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
 }
 
 interface AskOptions extends TargetOptions {
@@ -118,6 +149,12 @@ function asking(command: Command, io: CliIo): Command {
 
 const outputOption = (): Option =>
   new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table");
+
+function positive(text: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value > 0) return value;
+  throw new InvalidArgumentError("It has to be a whole number above 0.");
+}
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 

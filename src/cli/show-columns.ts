@@ -34,6 +34,16 @@ const word = (title: string, path: string): Column<ShowRow> => ({
   },
 });
 
+/** A list; of things with a key that tells which they are, that. */
+const words = (title: string, path: string, key?: string): Column<ShowRow> => ({
+  title,
+  align: "left",
+  cell: (row) =>
+    list(valueAt(row, path))
+      .map((item) => String(key === undefined ? item : valueAt({ ...row, item: { item } }, `item.${key}`)))
+      .join(", "),
+});
+
 const figure = (title: string, path: string, write: (value: number) => string = String): Column<ShowRow> => ({
   title,
   align: "right",
@@ -118,6 +128,20 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       figure("WAITING", "waiting"),
     ],
   },
+  communities: {
+    rows: list,
+    columns: [
+      ROLE,
+      word("COMMUNITY", "name"),
+      word("OWN", "own"),
+      words("PREFIXES", "prefixes"),
+      words("DOMAINS", "domains"),
+      word("ROUTER", "router"),
+      word("EDGE", "edge"),
+      words("POOLS", "pools", "name"),
+      figure("SESSIONS", "sessions"),
+    ],
+  },
   kernel: {
     rows: kernelRows,
     columns: [
@@ -165,6 +189,21 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       word("PREVIOUS HOP", "session.previousHop"),
       word("NEXT HOP", "session.nextHop"),
       word("FAILURE", "session.failure"),
+    ],
+  },
+  tunnels: {
+    rows: list,
+    columns: [
+      ROLE,
+      figure("ID", "id"),
+      word("TUNNEL", "name"),
+      word("KIND", "kind"),
+      word("OUTER FLOW", "outer"),
+      figure("MTU", "mtu"),
+      figure("FLOWS", "flows"),
+      figure("PKTS", "carried.packets"),
+      size("OCTETS", "carried.octets"),
+      word("STATE", "state"),
     ],
   },
   peers: {

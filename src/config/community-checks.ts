@@ -36,7 +36,10 @@ function checkDomains({ communities }: PdpConfig): readonly CrossProblem[] {
   );
 }
 
-/** Packets are told apart by address alone: a tunnel of its own would tell them apart, but names no pool yet. */
+/**
+ * Packets are told apart by address alone, by routers as well as here. Tunnels do not change that: a packet out of one is
+ * delivered by its destination address, as every other, and on its way back the same address leads to one place only.
+ */
 function checkPrefixes({ communities }: PdpConfig): readonly CrossProblem[] {
   const items = communities.flatMap(({ name, prefixes }, index) =>
     prefixes.map((prefix, place) => ({ prefix, owner: index, name, place })),
@@ -46,9 +49,8 @@ function checkPrefixes({ communities }: PdpConfig): readonly CrossProblem[] {
     const [at, other] = inner.number > outer.number ? [inner, outer] : [outer, inner];
     return {
       path: ["communities", at.owner, "prefixes", at.place],
-      message: `${at.prefix} overlaps ${other.prefix} of community "${other.name}"`,
-      remedy:
-        "give each community addresses of its own: equal addresses are not told apart, in separate tunnels neither",
+      message: `${at.prefix} overlaps ${other.prefix} of community "${other.name}": routes cannot tell their packets apart, out of separate tunnels neither`,
+      remedy: "give each community addresses of its own, or translate those of one before its edge",
     };
   });
 }

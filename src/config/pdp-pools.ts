@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { scheduleKeys } from "./pool-schedule.js";
+import { carryKeys } from "./pool-tunnels.js";
 import { count, domainName, identifier, ipAddress, ipPrefix, rate, time } from "./scalars.js";
 
 export const communityKeys = () =>
@@ -21,7 +22,7 @@ export const communityKeys = () =>
     edge: ipAddress()
       .optional()
       .describe(
-        "Address of its edge router that reservations begin and end at (`rsvp.address` there); needed where a pool with `reserve: rsvp` ends.",
+        "Address of its edge router that reservations (`rsvp.address` there) and tunnels begin and end at; needed where a pool with `reserve: rsvp`, or a tunnelled one, ends.",
       ),
   });
 
@@ -79,9 +80,7 @@ const writtenPool = () =>
       .max(64)
       .optional()
       .describe("Links that the pool lies in. If left out: each that has one of its communities behind it."),
-    overhead: rate()
-      .default(bitsPerSecond(0))
-      .describe("Part of the reservation that sessions may not use, such as for headers of tunnels."),
+    overhead: rate().default(bitsPerSecond(0)).describe("Part of the reservation that sessions may not use."),
     sizing: z
       .union([z.literal("fixed"), sizingKeys()])
       .default("fixed")
@@ -90,8 +89,9 @@ const writtenPool = () =>
       .enum(RESERVE_METHODS)
       .default("none")
       .describe(
-        "Who reserves: `none` takes the network to have the pool's rate. With `rsvp` the edge router at `from` reserves towards that at `to`, with direction `both` each towards the other: then sessions may use the smaller, and a sizing needs head room for a session at least, as each end makes its own direction larger.",
+        "Who reserves: `none` takes the network to have the pool's rate. With `rsvp` the edge router at `from` reserves towards that at `to`, with direction `both` each towards the other: both follow the larger want of the two policy servers, and sessions may use the smaller. Several marked pools of one code point between the same edges need the same `id` at both ends.",
       ),
+    carry: carryKeys(),
     schedule: z
       .array(scheduleKeys())
       .max(64)

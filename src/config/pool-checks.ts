@@ -1,9 +1,10 @@
 /** What must fit together in a policy server's pools. */
 import type { BitsPerSecond } from "../model/units.js";
 import { type CrossProblem, duplicates } from "./common.js";
+import { checkEdges } from "./edge-checks.js";
 import type { PdpConfig } from "./pdp.js";
 import { formatRate } from "./quantities.js";
-import { checkReservations } from "./reservation-checks.js";
+import { checkTunnels } from "./tunnel-checks.js";
 import { unknownName } from "./unknown-name.js";
 
 type Pool = PdpConfig["pools"][number];
@@ -39,7 +40,8 @@ export function checkPools(config: PdpConfig): readonly CrossProblem[] {
     // Two pools of one name are told by the pools' own check.
     ...taken.filter(({ path }) => path[0] === "links"),
     ...checkPairs(config),
-    ...checkReservations(config),
+    ...checkEdges(config),
+    ...checkTunnels(config),
     ...pools.flatMap((pool, index) => [
       ...checkEnds(known, pool, index),
       ...checkLinks(known, pool, index),

@@ -73,7 +73,9 @@ export const rsvpKeys = (context: PathContext) =>
       .describe("Keys that sign messages (RFC 2747). Where there are any, unsigned messages are dropped."),
     ceiling: rate()
       .default(bitsPerSecond(10e9))
-      .describe("The most that is reserved for one remote edge towards here, whatever it asks for; layer 3."),
+      .describe(
+        "The most that is reserved for one remote edge towards here, and towards it for its sake, whatever it asks for; layer 3.",
+      ),
     aggregates: z
       .array(aggregateKeys())
       .max(4096)

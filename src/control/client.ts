@@ -24,9 +24,9 @@ export async function controlRequest(
   const target = search === "" ? route : `${route}?${search}`;
   const { response, body } = await exchange(path, { method, target, timeout });
   const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
-  const value = isJson ? parse(body, path) : body;
+  const value = isJson ? parseAnswer(body, path) : body;
   if (response.statusCode === 200) return value;
-  throw refused(value, path, response.statusCode ?? 0);
+  throw refusedError(value, path, response.statusCode ?? 0);
 }
 
 interface Answer {
@@ -61,7 +61,8 @@ function exchange(path: string, { method, target, timeout }: Question): Promise<
   });
 }
 
-function unreachableError(path: string, cause: unknown): SystemError {
+/** Why nobody answers. */
+export function unreachableError(path: string, cause: unknown): SystemError {
   const code = errnoOf(cause);
   if (code === "EACCES") {
     const remedy = "run as root, or join the socket's group";
@@ -72,7 +73,8 @@ function unreachableError(path: string, cause: unknown): SystemError {
   return new SystemError("CONTROL_UNREACHABLE", `${why} ${path}`, { remedy, cause });
 }
 
-function parse(body: string, path: string): unknown {
+/** @throws SystemError CONTROL_ANSWER */
+export function parseAnswer(body: string, path: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {
@@ -80,7 +82,8 @@ function parse(body: string, path: string): unknown {
   }
 }
 
-function refused(value: unknown, path: string, status: number): SystemError {
+/** The error that a role answered with. */
+export function refusedError(value: unknown, path: string, status: number): SystemError {
   const error = typeof value === "object" && value !== null && "error" in value ? value.error : undefined;
   const text = (name: string): string | undefined => {
     const found =

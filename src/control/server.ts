@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { SluiceError, SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import { errnoOf, prepareSocketPath } from "./socket-path.js";
+import { type ControlStream, ControlStreams } from "./stream.js";
 
 export type ControlQuery = Readonly<Record<string, string>>;
 
@@ -16,6 +17,8 @@ export interface ControlServerOptions {
   readonly routes: Readonly<Record<string, ControlRoute>>;
   /** Routes that change something: asked with POST, by path. */
   readonly actions?: Readonly<Record<string, ControlRoute>>;
+  /** Asked with GET, and answered for as long as the asker listens. */
+  readonly streams?: Readonly<Record<string, ControlStream>>;
   readonly log: Logger;
 }
 
@@ -25,10 +28,12 @@ const ROUTE_TIMEOUT_MS = 10_000;
 
 export class ControlServer {
   readonly #options: ControlServerOptions;
+  readonly #streams: ControlStreams;
   readonly #server: Server;
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
+    this.#streams = new ControlStreams(options.streams ?? {}, options.log);
     this.#server = createServer(
       { maxHeaderSize: 8192, requestTimeout: ROUTE_TIMEOUT_MS, headersTimeout: ROUTE_TIMEOUT_MS },
       (request, response) => {
@@ -62,12 +67,14 @@ export class ControlServer {
     log.debug("control.listening", { path });
   }
 
-  /** Takes the socket away; questions on their way are cut off. */
+  /** Takes the socket away; streams end, and other questions on their way are cut off. */
   async close(): Promise<void> {
     if (!this.#server.listening) return;
+    this.#streams.end();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
+      // What ends a stream has left by then, where its asker reads.
+      setImmediate(() => this.#server.closeAllConnections());
     });
   }
 
@@ -87,18 +94,17 @@ export class ControlServer {
     if (Object.hasOwn(other, name) && !Object.hasOwn(known, name)) {
       return fail(response, 405, "CONTROL_METHOD", `${name} is not asked with ${method}`);
     }
+    const stream = method === "GET" ? this.#streams.find(name) : undefined;
     const route = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (url === undefined || route === undefined) {
-      return fail(
-        response,
-        404,
-        "CONTROL_ROUTE",
-        `this role does not answer ${name}`,
-        `it answers ${Object.keys(known).join(", ")}`,
-      );
+    if (url === undefined || (route === undefined && stream === undefined)) {
+      const answered = [...Object.keys(known), ...(method === "GET" ? this.#streams.names : [])];
+      const remedy = `it answers ${answered.join(", ")}`;
+      return fail(response, 404, "CONTROL_ROUTE", `this role does not answer ${name}`, remedy);
     }
+    const query = Object.fromEntries(url.searchParams);
     try {
-      const value = await inTime(route(Object.fromEntries(url.searchParams)), name);
+      if (stream !== undefined) return this.#stream(stream, query, response);
+      const value = route === undefined ? undefined : await inTime(route(query), name);
       if (value === undefined) return fail(response, 404, "CONTROL_NOT_FOUND", "this role knows nothing of it");
       send(response, 200, value);
     } catch (error) {
@@ -106,6 +112,11 @@ export class ControlServer {
       if (error instanceof SluiceError) fail(response, 500, error.code, error.message, error.remedy);
       else fail(response, 500, "INTERNAL", "the role failed; see its log");
     }
+  }
+
+  #stream(stream: ControlStream, query: ControlQuery, response: ServerResponse): void {
+    if (this.#streams.isFull) fail(response, 503, "CONTROL_BUSY", "as many are listening as may", "end one of them");
+    else this.#streams.start(stream, query, response);
   }
 }
 

@@ -15,6 +15,8 @@ export interface HealthView {
   readonly status: "ok" | "degraded";
   /** What is wrong now, one sentence each. */
   readonly problems: readonly string[];
+  /** What is right and may soon be wrong, likewise; leaves the status as it is. */
+  readonly warnings: readonly string[];
 }
 
 /** `/v1/show/sessions` */
@@ -60,6 +62,22 @@ export interface PoolView {
   readonly reserved?: BitsPerSecond;
   /** Sessions that wait for more. */
   readonly waiting?: number;
+}
+
+/** `/v1/show/communities`, by a policy server. */
+export interface CommunityView {
+  readonly name: string;
+  readonly prefixes: readonly string[];
+  readonly domains: readonly string[];
+  readonly router: string;
+  /** Where reservations begin and end. */
+  readonly edge?: string;
+  /** Whether its router is that of this policy server. */
+  readonly own: boolean;
+  /** Between it and other communities, with the other's name. */
+  readonly pools: readonly { readonly name: string; readonly to: string; readonly class: string }[];
+  /** That hold something of a pool between it and another. */
+  readonly sessions: number;
 }
 
 /** `POST /v1/pools/resize?pool=&rate=` with the rate in bit/s, and with `dryRun=1`. Rates at layer 2, each direction. */
@@ -179,6 +197,23 @@ export interface RsvpView {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** `/v1/show/tunnels`, by a router. */
+export interface TunnelView {
+  /** The same at both ends. */
+  readonly id: number;
+  readonly name: string;
+  readonly kind: string;
+  /** Protocol, addresses and ports of the outer packets that leave here, as `describeFlow` writes a flow. */
+  readonly outer: string;
+  /** Largest inner packet, layer 3. */
+  readonly mtu: Octets;
+  /** Flows that are steered into it now, and what these carried; octets at layer 3 of the inner packets. */
+  readonly flows: number;
+  readonly carried: Counter;
+  /** `missing`: the kernel lacks it, or a part of it. Its packets then go the plain way. */
+  readonly state: "whole" | "missing";
+}
+
 /** `/v1/show/usage`: one usage record. Octets counted at layer 3. */
 export interface UsageView {
   readonly session: SessionId;
@@ -221,7 +256,18 @@ export interface EventsView {
   readonly events: readonly MessageEvent[];
 }
 
-export const SHOW_TOPICS = ["sessions", "policies", "pools", "kernel", "reconcile", "rsvp", "peers", "usage"] as const;
+export const SHOW_TOPICS = [
+  "sessions",
+  "policies",
+  "pools",
+  "communities",
+  "kernel",
+  "reconcile",
+  "rsvp",
+  "tunnels",
+  "peers",
+  "usage",
+] as const;
 export type ShowTopic = (typeof SHOW_TOPICS)[number];
 
 /** What each `/v1/show/…` route answers. */
@@ -229,8 +275,10 @@ export interface ShowViews {
   readonly sessions: readonly SessionView[];
   readonly policies: readonly PolicyView[];
   readonly pools: readonly PoolView[];
+  readonly communities: readonly CommunityView[];
   readonly kernel: KernelView;
   readonly rsvp: RsvpView;
+  readonly tunnels: readonly TunnelView[];
   readonly peers: readonly PeerView[];
   readonly usage: readonly UsageView[];
 }

@@ -9,6 +9,7 @@ import type {
   PoolClass,
   Tunnel,
 } from "../kernel/port.js";
+import { describeOuter, describePlace } from "../kernel/reconcile/describe.js";
 import { SystemError } from "../model/errors.js";
 import { describeFlow } from "../model/flow.js";
 import { describeDscp } from "../model/phb.js";
@@ -103,10 +104,9 @@ function structureText(observed: ObservedState): string {
   return observed.structure ? "made for another configuration" : "incomplete, or changed by somebody else";
 }
 
-const poolText = ({ name, rate }: PoolClass): string => `${name}: ${rate} bit/s`;
+const poolText = (pool: PoolClass): string => `${pool.name}: ${pool.rate} bit/s${describePlace(pool)}`;
 
-const tunnelText = ({ name, local, remote, sourcePort, destinationPort, mtu }: Tunnel): string =>
-  `${name}: ${local} port ${sourcePort} > ${remote} port ${destinationPort}, packets to ${mtu} B`;
+const tunnelText = (tunnel: Tunnel): string => `${tunnel.name}: ${describeOuter(tunnel)}, packets to ${tunnel.mtu} B`;
 
 function flowText({ session, key, dscp, pool, rate, burst, packetSize, outOfProfile, tunnel }: FlowRule): string {
   const beyond = outOfProfile.action === "drop" ? "drop" : describeDscp(outOfProfile.dscp);

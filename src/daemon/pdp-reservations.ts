@@ -1,7 +1,8 @@
 /** Which pools of the policy server the network reserves, and how. */
 import type { PdpConfig } from "../config/pdp.js";
+import { tunnelOfPool } from "../config/pool-tunnels.js";
 import { dscpOf } from "../model/phb.js";
-import { millis } from "../model/units.js";
+import { millis, octets } from "../model/units.js";
 import { InstantReservations, type ReservationEvents } from "../pdp/pools/reservation-port.js";
 import { type ReservedPool, RsvpReservations, type RsvpReservationsOptions } from "../pdp/pools/rsvp-reservations.js";
 import type { RoleContext } from "./role.js";
@@ -32,7 +33,8 @@ export function reservedPools(config: PdpConfig): readonly ReservedPool[] {
   return config.pools.flatMap((pool) => reservedPool(pool, config) ?? []);
 }
 
-function reservedPool(pool: Pool, { access, communities, classes }: PdpConfig): ReservedPool | undefined {
+function reservedPool(pool: Pool, config: PdpConfig): ReservedPool | undefined {
+  const { access, communities, classes } = config;
   if (pool.reserve === "none") return undefined;
   const end = (name: string | undefined) => communities.find((community) => community.name === name);
   const [from, to] = [end(pool.from), end(pool.to)];
@@ -41,6 +43,7 @@ function reservedPool(pool: Pool, { access, communities, classes }: PdpConfig): 
   const remote = isSender ? to?.edge : isReceiver ? from?.edge : undefined;
   const serviceClass = classes.find(({ name }) => name === pool.class);
   if (remote === undefined || serviceClass === undefined) return undefined;
+  const tunnel = tunnelOfPool(pool, config);
   const growTimeout = pool.sizing === "fixed" ? FIXED_GROW_TIMEOUT : pool.sizing.growTimeout;
   return {
     name: pool.name,
@@ -48,8 +51,11 @@ function reservedPool(pool: Pool, { access, communities, classes }: PdpConfig): 
     remote,
     dscp: dscpOf(serviceClass.phb),
     direction: pool.direction,
+    ceiling: pool.sizing === "fixed" ? pool.rate : pool.sizing.ceiling,
     patience: millis(Math.ceil(growTimeout * PATIENCE)),
-    packetSize: serviceClass.packetSize,
+    // The network sees a tunnel's packets, not those inside.
+    packetSize: octets(serviceClass.packetSize + (tunnel?.overhead ?? 0)),
     linkOverhead: access.linkOverhead,
+    ...(tunnel === undefined ? {} : { tunnel: tunnel.number }),
   };
 }

@@ -17,6 +17,7 @@ import type { SessionService } from "../pdp/session-service.js";
 import type { SessionStore } from "../pdp/session-store.js";
 import type { SipLink } from "../pdp/sip/sip-link.js";
 import { durationOf, trafficOf } from "../pdp/usage.js";
+import { communities } from "./pdp-communities.js";
 
 export interface PdpParts {
   readonly config: PdpConfig;
@@ -38,6 +39,7 @@ export function pdpViews(parts: PdpParts) {
       sessions: () => store.recent(RECENT).map(sessionView),
       policies: () => policies(parts),
       pools: () => pools(parts),
+      communities: () => communities(parts),
       peers: () => [...sip.peers(), ...(router.peer === undefined ? [] : [router.peer])].map(peerView),
       usage: () =>
         store

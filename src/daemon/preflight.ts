@@ -36,7 +36,7 @@ export function examine(config: RoleConfig | undefined): Promise<readonly Findin
   });
 }
 
-export function subjectOf({ kernel, pdp }: RouterConfig): Subject {
+export function subjectOf({ kernel, pdp, rsvp }: RouterConfig): Subject {
   return {
     ...GENERAL_SUBJECT,
     isConfigured: true,
@@ -45,6 +45,7 @@ export function subjectOf({ kernel, pdp }: RouterConfig): Subject {
     maxFlows: kernel.maxFlows,
     interfaces: kernel.interfaces.map(({ name, rate }) => ({ name, rate })),
     servers: (pdp?.servers ?? []).map(({ address, port }) => ({ host: address, port })),
+    rsvp: rsvp !== undefined,
     markMask: markMaskOf(kernel.backend),
   };
 }

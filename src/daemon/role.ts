@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { RoleConfig } from "../config/load.js";
 import { type ControlRoute, ControlServer } from "../control/server.js";
+import type { ControlStream } from "../control/stream.js";
 import type { DiffView, EventsView, HealthView } from "../control/views.js";
 import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
 import type { LadderProtocol } from "../model/event.js";
@@ -60,10 +61,16 @@ export interface ControlRoutes {
   readonly explain?: (session: string) => Promise<unknown> | unknown;
   /** Intent against kernel; `render`: with what would mend it. */
   readonly diff?: (render: boolean) => Promise<DiffView>;
-  /** What changes something, by the path after `/v1/`. */
+  /** Views that take more than a topic, by the path after `/v1/`. */
+  readonly views?: Readonly<Record<string, ControlRoute>>;
+  /** What is told as it happens, likewise. */
+  readonly streams?: Readonly<Record<string, ControlStream>>;
+  /** What changes something, likewise. */
   readonly actions?: Readonly<Record<string, ControlRoute>>;
   /** What is wrong now, one sentence each. */
   readonly problems: () => readonly string[];
+  /** What may soon be wrong, likewise. */
+  readonly warnings?: () => readonly string[];
 }
 
 const VERSION = "0.1.0";
@@ -71,15 +78,17 @@ const VERSION = "0.1.0";
 /** The local API. Last to open: whoever finds it can use the role. */
 export async function openControl<Config extends RoleConfig>(
   context: RoleContext<Config>,
-  { show, explain, diff, actions = {}, problems }: ControlRoutes,
+  { show, explain, diff, views = {}, streams = {}, actions = {}, problems, warnings = () => [] }: ControlRoutes,
 ): Promise<void> {
   const { config, log, clock, cleanup, events } = context;
   const since = clock.now();
   const routes: Record<string, ControlRoute> = {
+    ...underV1(views),
     "/v1/health": async (): Promise<HealthView> => {
       const found = problems();
       const status = found.length === 0 ? "ok" : "degraded";
-      return { role: config.role, name: config.name, version: VERSION, since, status, problems: found };
+      const identity = { role: config.role, name: config.name, version: VERSION, since };
+      return { ...identity, status, problems: found, warnings: warnings() };
     },
     "/v1/events": async ({ session = "" }): Promise<EventsView> => {
       const id = await events.resolve(session);
@@ -91,11 +100,19 @@ export async function openControl<Config extends RoleConfig>(
     routes["/v1/explain"] = async ({ session = "" }) => explain((await events.resolve(session)) ?? session);
   }
   if (diff !== undefined) routes["/v1/diff"] = ({ render }) => diff(render !== undefined);
-  const changes = Object.fromEntries(Object.entries(actions).map(([name, action]) => [`/v1/${name}`, action]));
-  const server = new ControlServer({ path: config.control, routes, actions: changes, log });
+  const server = new ControlServer({
+    path: config.control,
+    routes,
+    actions: underV1(actions),
+    streams: underV1(streams),
+    log,
+  });
   await server.listen();
   cleanup.add(() => server.close());
 }
+
+const underV1 = <Route>(routes: Readonly<Record<string, Route>>): Readonly<Record<string, Route>> =>
+  Object.fromEntries(Object.entries(routes).map(([name, route]) => [`/v1/${name}`, route]));
 
 export type Exchange = (session: SessionId, message: string, action: "sent" | "received", remote: string) => void;
 

@@ -1,9 +1,14 @@
 /** What a router's configuration says of the kernel: which part of it carries the router out, and what is wanted whatever is decided. */
 import type { RouterConfig } from "../config/router.js";
+import { MOST_POOL } from "../kernel/dsmark/slots.js";
 import { openKernel } from "../kernel/open.js";
-import type { KernelPort, LocalState } from "../kernel/port.js";
+import type { BackendInfo, KernelPort, LocalState } from "../kernel/port.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
+import { type PoolRange, RESERVED_POOLS } from "../pep/router/rsvp/reserved-pools.js";
+
+/** Of the 494 that DSMARK has room for. */
+const DSMARK_RESERVED = 128;
 
 /** @throws KernelError */
 export function openRouterKernel({ kernel }: RouterConfig, log: Logger): Promise<KernelPort> {
@@ -11,7 +16,11 @@ export function openRouterKernel({ kernel }: RouterConfig, log: Logger): Promise
   return openKernel({ backend, programming, table, maxFlows, log });
 }
 
-export function localState({ kernel, signalling }: RouterConfig): LocalState {
+/** For classes of reservations that pass: DSMARK has few numbers, and the policy server's are the small ones. */
+export const reservedPools = ({ name }: BackendInfo): PoolRange =>
+  name === "dsmark" ? { first: MOST_POOL + 1 - DSMARK_RESERVED, last: MOST_POOL } : RESERVED_POOLS;
+
+export function localState({ kernel, signalling, rsvp }: RouterConfig): LocalState {
   return {
     interfaces: kernel.interfaces.map(({ name, rate, overhead, mpu, linkLayer, signalling: signallingRate }) => ({
       name,
@@ -23,5 +32,6 @@ export function localState({ kernel, signalling }: RouterConfig): LocalState {
     })),
     signalling: signalling.servers.map(({ protocol, port, addresses }) => ({ protocol, port, servers: addresses })),
     signallingDscp: dscpOf(signalling.phb),
+    ...(rsvp === undefined ? {} : { rsvp: true }),
   };
 }

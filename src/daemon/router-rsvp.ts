@@ -8,6 +8,7 @@ import { SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
 import { bytesPerSecond, millis, octets } from "../model/units.js";
+import { LinkRooms } from "../pep/router/rsvp/link-rooms.js";
 import type { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
 import { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { DEFAULT_RSVP_LIMITS } from "../rsvp/endpoint/limits.js";
@@ -15,11 +16,12 @@ import { openTransport } from "../rsvp/endpoint/open-transport.js";
 import { DEFAULT_RELIABILITY } from "../rsvp/reliability/rules.js";
 import { KeyTable } from "../rsvp/security/key-table.js";
 import { type RsvpKey, rsvpKey, type SecurityAssociation } from "../rsvp/security/keys.js";
-import { ipNetwork } from "./ip-network.js";
+import { followedNetwork } from "./ip-network.js";
 
 /** Network control, RFC 4594 §3.1: CS6. */
 const TOS = dscpOf("CS6") << 2;
-const LOOK_EVERY = millis(2000);
+/** In case a change was told to nobody. */
+const LOOK_EVERY = millis(30_000);
 /** What HTB counts of a packet beyond layer 3 on Ethernet. */
 const ETHERNET_HEADER = 14;
 /** RFC 2747 §7 leaves it to the operator; less can be guessed. */
@@ -37,8 +39,9 @@ export interface RouterRsvpOptions {
 /** @throws SystemError if no transport works here, or a secret cannot be used */
 export async function openRsvp({ rsvp, kernel, pools, clock, log }: RouterRsvpOptions): Promise<RsvpSpeaker> {
   const { address, refresh, ceiling, interfaces, aggregates, transport } = rsvp;
+  const rooms = linkRooms(rsvp, kernel);
   const nextHops = interfaces.flatMap(({ name, nextHop }) => (nextHop === undefined ? [] : [[name, nextHop] as const]));
-  return RsvpSpeaker.open({
+  const speaker = await RsvpSpeaker.open({
     ...(address === undefined ? {} : { address }),
     refresh,
     ceiling: bytesPerSecond(ceiling / 8),
@@ -51,7 +54,7 @@ export async function openRsvp({ rsvp, kernel, pools, clock, log }: RouterRsvpOp
       packetSize,
     })),
     linkOverhead: octets(ETHERNET_HEADER + Math.max(0, ...kernel.interfaces.map(({ overhead }) => overhead))),
-    network: ipNetwork,
+    network: rooms.through(followedNetwork({ clock, log })),
     lookEvery: LOOK_EVERY,
     classes: pools,
     clock,
@@ -75,6 +78,20 @@ export async function openRsvp({ rsvp, kernel, pools, clock, log }: RouterRsvpOp
         }),
     },
   });
+  rooms.follow((name, room) => {
+    log.info("rsvp.room", { interface: name, room });
+    speaker.resize(name, room);
+  });
+  return speaker;
+}
+
+function linkRooms({ interfaces }: RsvpConfig, kernel: RouterConfig["kernel"]): LinkRooms {
+  return new LinkRooms(
+    interfaces.map(({ name, room }) => {
+      const rate = kernel.interfaces.find((managed) => managed.name === name)?.rate;
+      return { name, room, ...(rate === undefined ? {} : { rate }) };
+    }),
+  );
 }
 
 /** Keys of the same place are one list, out of which time chooses. */

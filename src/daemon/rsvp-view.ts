@@ -1,13 +1,11 @@
 /** What `show rsvp` and `health` tell of a router's reservations. */
 import type { RsvpConfig } from "../config/rsvp.js";
 import type { RsvpSessionView, RsvpView } from "../control/views.js";
-import type { IpAddress } from "../model/ip.js";
-import { describeDscp } from "../model/phb.js";
-import { type BitsPerSecond, bitsPerSecond } from "../model/units.js";
+import { type BitsPerSecond, bitsPerSecond, type Dscp } from "../model/units.js";
+import { type AggregateName, describeName } from "../pep/router/rsvp/aggregate-name.js";
 import { floorBits } from "../pep/router/rsvp/sizes.js";
 import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
-import { wishKey } from "../pep/router/rsvp/wishes.js";
-import { filterKey } from "../rsvp/codec/keys.js";
+import { dscpOfPhbId, filterKey } from "../rsvp/codec/keys.js";
 import type { Session } from "../rsvp/codec/objects.js";
 import { bandwidthOf } from "../rsvp/machine/flowspec-algebra.js";
 import type { Neighbour, RemoteNeighbour } from "../rsvp/machine/keys.js";
@@ -41,26 +39,28 @@ export function rsvpProblems(speaker: RsvpSpeaker, { transport, interfaces }: Rs
       ? ["RSVP goes by UDP only: raw sockets do not work here, so that only such neighbours hear it"]
       : []),
     ...missing.map(({ name }) => `RSVP is not spoken on interface ${name}: it is down, missing or without an address`),
-    ...[...speaker.outgoing.values()].flatMap(({ wish, end }) => problem(`to ${wish.remote}`, wish.dscp, end.failure)),
-    ...[...speaker.incoming.values()].flatMap(({ aggregator, session, end }) =>
-      problem(`from ${aggregator}`, session.dscp, end.failure),
+    ...[...speaker.outgoing.values()].flatMap(({ wish, end }) => problem(`to ${wish.remote}`, wish.name, end.failure)),
+    ...[...speaker.incoming.values()].flatMap(({ template, name, end }) =>
+      problem(`from ${template.address}`, name, end.failure),
     ),
   ];
 }
 
-const problem = (where: string, dscp: Parameters<typeof describeDscp>[0], failure: string | undefined): string[] =>
-  failure === undefined ? [] : [`the aggregate of ${describeDscp(dscp)} ${where} is not as wanted: ${failure}`];
+const problem = (where: string, name: AggregateName, failure: string | undefined): string[] =>
+  failure === undefined ? [] : [`the aggregate of ${describeName(name)} ${where} is not as wanted: ${failure}`];
 
-function sessionView(speaker: RsvpSpeaker, state: SessionState, path: PathState): RsvpSessionView {
+/** A sender as it is now. */
+export function sessionView(speaker: RsvpSpeaker, state: SessionState, path: PathState): RsvpSessionView {
   const { session } = state;
   const sender = path.template.address;
-  const end = endOf(speaker, session, sender);
+  const end = endOf(speaker, state, path);
+  const dscp = dscpOf(session);
   const next = nextHopOf(state, path);
   return {
     role: roleOf(state, path),
     sender,
     destination: session.destination,
-    ...(session.kind === "aggregate" ? { dscp: session.dscp } : {}),
+    ...(dscp === undefined ? {} : { dscp }),
     ...end,
     wanted: bitsPerSecond(Math.ceil(path.tspec.rate * 8)),
     granted: end?.granted ?? admittedOf(state, path),
@@ -78,16 +78,19 @@ function roleOf({ route }: SessionState, { from }: PathState): RsvpSessionView["
 type EndView = Pick<RsvpSessionView, "granted" | "failure" | "pool">;
 
 /** What this router knows more of an aggregate that has an end here. */
-function endOf(speaker: RsvpSpeaker, session: Session, sender: IpAddress): EndView | undefined {
-  if (session.kind !== "aggregate") return undefined;
-  const outgoing = speaker.outgoing.get(wishKey(session.destination, session.dscp));
-  const incoming = speaker.incoming.get(wishKey(sender, session.dscp));
-  const isIncoming = incoming?.session.destination === session.destination;
-  const found = isIncoming ? incoming.end : speaker.watch.isOwn(sender) ? outgoing?.end : undefined;
+function endOf(speaker: RsvpSpeaker, { session }: SessionState, { template, from }: PathState): EndView | undefined {
+  const outgoing = from.kind === "local" ? speaker.outgoing.find(session, template) : undefined;
+  const found = outgoing?.end ?? speaker.incoming.find(session, template)?.end;
   if (found === undefined) return undefined;
   const { granted, failure } = found;
-  const pool = isIncoming ? undefined : outgoing?.wish.pool;
+  const pool = outgoing?.wish.pool;
   return { granted, ...(failure === undefined ? {} : { failure }), ...(pool === undefined ? {} : { pool }) };
+}
+
+/** Of an aggregate; undefined for a single flow. */
+function dscpOf(session: Session): Dscp | undefined {
+  if (session.kind === "ip") return undefined;
+  return session.kind === "aggregate" ? session.dscp : dscpOfPhbId(session.phbId);
 }
 
 /** What traffic control keeps for the sender on the way out. */
@@ -109,7 +112,7 @@ function nextHopOf({ reservations }: SessionState, { template }: PathState): Rem
     .find(isRemote);
 }
 
-function neighboursOf(states: readonly SessionState[]): RsvpView["neighbours"] {
+export function neighboursOf(states: readonly SessionState[]): RsvpView["neighbours"] {
   const found = new Map<string, { address: string; interface: string; sessions: number }>();
   for (const { paths, reservations } of states) {
     const ends: Neighbour[] = [
@@ -126,7 +129,7 @@ function neighboursOf(states: readonly SessionState[]): RsvpView["neighbours"] {
 }
 
 /** Of the transport, the endpoint, and what the node ignored. */
-function countersOf({ driver }: RsvpSpeaker): Readonly<Record<string, number>> {
+export function countersOf({ driver }: RsvpSpeaker): Readonly<Record<string, number>> {
   const ignored = [...(driver?.ignored ?? [])].map(([what, count]) => [`ignored: ${what}`, count] as const);
   return {
     ...driver?.endpoint?.transport?.counts(),

@@ -18,7 +18,8 @@ import { OspAuthority } from "../pdp/authority-osp.js";
 import { AdmissionLedger } from "../pdp/ledger.js";
 import { policyServer } from "../pdp/policy-server.js";
 import { PoolKeeper } from "../pdp/pools/pool-keeper.js";
-import { PoolMap } from "../pdp/pools/pool-map.js";
+import { PoolTally, TalliedPools } from "../pdp/pools/pool-watch-tally.js";
+import type { RsvpReservations } from "../pdp/pools/rsvp-reservations.js";
 import { ReplayStore } from "../pdp/replay-store.js";
 import type { PolicyAggregate } from "../pdp/router/aggregate-rows.js";
 import { RouterLink } from "../pdp/router/router-link.js";
@@ -30,8 +31,10 @@ import { TOKEN_HEADER } from "../pdp/sip/message-reading.js";
 import { SipLink } from "../pdp/sip/sip-link.js";
 import { UsageSender } from "../pdp/usage-sender.js";
 import { pdpActions } from "./pdp-actions.js";
+import { recordPools } from "./pdp-pool-history.js";
 import { openReservations } from "./pdp-reservations.js";
-import { pdpViews } from "./pdp-views.js";
+import { policyTunnels, poolMap } from "./pdp-tunnels.js";
+import { type PdpParts, pdpViews } from "./pdp-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 /** What may wait for a router: its complete policy is one message of some 1.5 kB for each session. */
@@ -50,23 +53,24 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const reserve = (aggregate: PolicyAggregate) => router.reserve(aggregate);
   const reservations = openReservations(context, { events: () => keeper, reserve });
   const router: RouterLink = new RouterLink({
-    router: config.access.router,
-    pools: config.pools.filter((pool) => isOfRouter(pool, config)),
-    classes: config.classes.map((each) => ({ ...each, dscp: dscpOf(each.phb) })),
-    timeout: config.routerTimeout,
+    ...routerPolicy(config),
     log,
     sessions: () => service.live(),
     events: () => service,
     onAggregate: (report) => reservations.report(report),
     onExchange: exchange,
   });
+  const tally = new PoolTally();
   const keeper: PoolKeeper = new PoolKeeper({
     ledger,
     pools: config.pools,
     timeZone: config.timeZone,
     port: reservations,
     rank: (id) => service.rank(id),
-    shed: (id, pool) => reported(service.shed(id, pool), log, "pdp.shed-failed"),
+    shed: (id, pool) => {
+      tally.shed(pool);
+      reported(service.shed(id, pool), log, "pdp.shed-failed");
+    },
     onRoom: (pool, room) => reported(router.resize(pool, room), log, "pdp.pool-resize-failed"),
     clock,
     log,
@@ -75,8 +79,8 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const service: SessionService = new SessionService({
     rules: new RuleBook(config.rules, config.defaultTreatment),
     classes: new Map(config.classes.map((serviceClass) => [serviceClass.name, serviceClass])),
-    ledger: keeper,
-    map: new PoolMap(config),
+    ledger: new TalliedPools(keeper, tally),
+    map: poolMap(config),
     authority,
     enforcement: router,
     store,
@@ -99,12 +103,26 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   // Before anybody who connects is heard; and nothing is asked of the network by a server that cannot serve.
   keeper.start();
   usage?.start();
-  const views = pdpViews({ config, service, store, ledger, keeper, sip, router });
+  await answerControl(context, { config, service, store, ledger, keeper, sip, router, tally, reservations });
+}
+
+async function answerControl(
+  context: RoleContext<PdpConfig>,
+  { tally, reservations, ...parts }: PdpParts & { readonly tally: PoolTally; readonly reservations: RsvpReservations },
+): Promise<void> {
+  const { config, router } = parts;
+  const history = recordPools(context, { ...parts, tally });
+  const views = pdpViews(parts);
   await openControl(context, {
     show: views.show,
     explain: views.explain,
-    actions: pdpActions({ config, service, keeper }),
-    problems: () => (router.connected ? [] : [`router ${config.access.router} is not connected`]),
+    views: { series: async (query) => history.series(query) },
+    actions: pdpActions(parts),
+    problems: () => [
+      ...(router.connected ? [] : [`router ${config.access.router} is not connected`]),
+      ...reservations.problems(),
+    ],
+    warnings: history.warnings,
   });
 }
 
@@ -127,6 +145,15 @@ const messageRules = ({ domain, access, media }: PdpConfig) => ({
   domain,
   prefixes: access.prefixes.flatMap((text) => parsePrefix(text) ?? []),
   symmetric: media.sourcePort === "symmetric",
+});
+
+/** What the router is told, whatever its sessions. */
+const routerPolicy = (config: PdpConfig) => ({
+  router: config.access.router,
+  pools: config.pools.filter((pool) => isOfRouter(pool, config)),
+  classes: config.classes.map((each) => ({ ...each, dscp: dscpOf(each.phb) })),
+  tunnels: policyTunnels(config),
+  timeout: config.routerTimeout,
 });
 
 /** Pools without communities are of every router; others of those at their ends. */

@@ -1,5 +1,6 @@
 /** Composition root of the router. The only role that needs CAP_NET_ADMIN. */
 import type { RouterConfig } from "../config/router.js";
+import type { ControlStream } from "../control/stream.js";
 import type { KernelView, PolicyView, PoolView, ReconcileView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
@@ -10,15 +11,18 @@ import { describeFlow } from "../model/flow.js";
 import type { Logger } from "../model/log.js";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { RouterPep } from "../pep/router/router-pep.js";
+import { RsvpHappenings } from "../pep/router/rsvp/happenings.js";
 import { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
 import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { UsageJournal } from "../pep/router/usage-journal.js";
 import { diffKernel } from "./kernel-diff.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
-import { localState, openRouterKernel } from "./router-kernel.js";
+import { localState, openRouterKernel, reservedPools } from "./router-kernel.js";
 import { openRsvp } from "./router-rsvp.js";
+import { steersIntoTunnels, tunnelViews } from "./router-tunnels.js";
 import { rsvpProblems, rsvpView } from "./rsvp-view.js";
+import { RsvpWatch } from "./rsvp-watch.js";
 
 /**
  * The complete policy is one decision, some 1.5 kB for each session: room for ten thousand sessions, four times over.
@@ -44,11 +48,12 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
     log,
     reconcileInterval: config.kernel.reconcile,
   });
-  const keeper = new ReservedPools(reconciler);
+  const keeper = new ReservedPools(reconciler, reservedPools(kernel.backend));
   cleanup.add(() => keeper.close());
   await keeper.start();
   const speaker = await speakRsvp(context, keeper);
-  const client = await enforcePolicy(context, { keeper, journal, speaker });
+  const tunnels = steersIntoTunnels(kernel.backend);
+  const client = await enforcePolicy(context, { keeper, journal, speaker, tunnels });
   const { rsvp } = config;
   await openControl(context, {
     show: {
@@ -56,9 +61,11 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       pools: () => pools(keeper),
       kernel: () => kernelView(kernel, keeper),
       reconcile: () => [reconcileView(kernel, keeper)],
+      tunnels: () => tunnelViews(kernel, keeper),
       peers: () => (client === undefined ? [] : [policyServerView(client, "COPS-PR")]),
       ...(speaker === undefined || rsvp === undefined ? {} : { rsvp: () => rsvpView(speaker, rsvp) }),
     },
+    ...(speaker === undefined ? {} : { streams: { "rsvp/watch": watchRsvp(context, speaker) } }),
     diff: (render) => diffKernel(kernel, keeper.desired, render),
     problems: () => [
       ...(client === undefined ? [] : policyServerProblems(client)),
@@ -84,16 +91,24 @@ async function speakRsvp(
   return speaker;
 }
 
+function watchRsvp({ clock, cleanup }: RoleContext<RouterConfig>, speaker: RsvpSpeaker): ControlStream {
+  const watch = new RsvpWatch({ speaker, happenings: new RsvpHappenings(clock), clock });
+  cleanup.add(() => watch.close());
+  return watch.stream;
+}
+
 interface Enforcement {
   readonly keeper: KernelKeeper;
   readonly journal: UsageJournal;
   readonly speaker: RsvpSpeaker | undefined;
+  /** Whether the kernel's back end steers into them. */
+  readonly tunnels: boolean;
 }
 
 /** Undefined without a policy server: then the router is only on the way of aggregates. */
 async function enforcePolicy(
   { config, log, clock, cleanup, events }: RoleContext<RouterConfig>,
-  { keeper, journal, speaker }: Enforcement,
+  { keeper, journal, speaker, tunnels }: Enforcement,
 ): Promise<PepClient | undefined> {
   if (config.pdp === undefined) return undefined;
   let client: PepClient | undefined;
@@ -102,6 +117,7 @@ async function enforcePolicy(
     kernel: keeper,
     journal,
     aggregates: speaker,
+    tunnels,
     clock,
     log,
     maxInstances: MAX_INSTANCES,

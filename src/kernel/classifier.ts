@@ -39,8 +39,12 @@ export interface Classifier {
   check(): Promise<void>;
   /** Makes the structure, or mends it in place; pools and flows stay, counters too. */
   install(desired: DesiredState): Promise<void>;
-  /** In one step: `gone` no longer, `come` instead. */
-  changePools(gone: readonly PoolClass[], come: readonly PoolClass[]): Promise<void>;
+  /** In one step: `gone` no longer, `come` instead, with what they carry. @param links those that are managed. */
+  changePools(
+    gone: readonly PoolClass[],
+    come: readonly PoolClass[],
+    links: readonly ManagedInterface[],
+  ): Promise<void>;
   /** All or nothing. Gives the final counters of what was removed. */
   changeFlows(removes: readonly FlowRule[], adds: readonly FlowAddition[]): Promise<ReadonlyMap<FlowId, FlowCounters>>;
   counters(of?: Iterable<FlowRule>): Promise<ReadonlyMap<FlowId, FlowCounters>>;

@@ -5,6 +5,8 @@ import { KernelError } from "../model/errors.js";
 import { flowKeyId } from "../model/flow.js";
 import { type BitsPerSecond, type Millis, type Octets, toBitsPerSecond, toBytesPerSecond } from "../model/units.js";
 import { addFlowCounters, type FlowCounters, ZERO_COUNTER, ZERO_FLOW_COUNTERS } from "../model/usage.js";
+import { isOn } from "./aggregate-match.js";
+import { carrySetsOf } from "./nft/carry-sets.js";
 import { type FlowAddition, planChanges, stepsOf } from "./plan.js";
 import type {
   ApplyResult,
@@ -32,6 +34,8 @@ import { checkSteps } from "./validate.js";
 interface Contents {
   structureId: string | undefined;
   interfaces: readonly ManagedInterface[];
+  /** Maps that the structure has for aggregates. */
+  carryMaps: ReadonlySet<string>;
   readonly pools: Map<PoolId, PoolClass>;
   readonly tunnels: Map<TunnelId, Tunnel>;
   readonly flows: Map<FlowId, ObservedFlow>;
@@ -42,6 +46,7 @@ interface Contents {
 const empty = (): Contents => ({
   structureId: undefined,
   interfaces: [],
+  carryMaps: new Set(),
   pools: new Map(),
   tunnels: new Map(),
   flows: new Map(),
@@ -233,9 +238,13 @@ export class FakeKernel implements KernelPort {
     if (contents.structureId === undefined && !steps.structure && changes.length > 0)
       throw refused("change without a structure", "ENOENT");
     checkFlows(contents, steps.removes, steps.adds);
+    const carryMaps = steps.structure ? mapsFor(desired, desired.pools.values()) : contents.carryMaps;
+    const lacking = [...mapsFor(desired, steps.poolSets)].find((name) => !carryMaps.has(name));
+    if (lacking !== undefined) throw refused(`element of ${lacking}`, "ENOENT");
     if (steps.structure) {
       contents.structureId = structureId(desired);
       contents.interfaces = desired.interfaces;
+      contents.carryMaps = carryMaps;
     }
     for (const tunnel of steps.tunnelSets) contents.tunnels.set(tunnel.id, tunnel);
     for (const pool of steps.poolSets) contents.pools.set(pool.id, { ...pool, rate: wholeOctets(pool.rate) });
@@ -323,16 +332,20 @@ export class FakeKernel implements KernelPort {
     const { interfaces, pools, structureId: madeFor } = this.#kernel.contents;
     if (madeFor === undefined) return [];
     return interfaces.flatMap((link): readonly ObservedClass[] => {
+      const onLink = [...pools.values()].filter((pool) => isOn(pool, link.name));
       const live = { interface: link.name, ceil: link.rate, sent: ZERO_COUNTER, dropped: 0, backlog: 0 as Octets };
       return [
         { ...live, kind: "link", rate: link.rate },
         { ...live, kind: "signalling", rate: link.signallingRate },
-        ...[...pools.values()].map((pool) => ({ ...live, kind: "pool" as const, pool: pool.id, rate: pool.rate })),
+        ...onLink.map((pool) => ({ ...live, kind: "pool" as const, pool: pool.id, rate: pool.rate })),
         { ...live, kind: "default", rate: link.rate },
       ];
     });
   }
 }
+
+const mapsFor = ({ interfaces }: DesiredState, pools: Iterable<PoolClass>): ReadonlySet<string> =>
+  new Set(carrySetsOf(pools, interfaces).map(({ name }) => name));
 
 /** What is refused is refused before anything is changed. */
 function checkFlows(contents: Contents, removes: readonly FlowRule[], adds: readonly FlowAddition[]): void {

@@ -9,9 +9,9 @@ import { type ObservedTunnels, Tunnels } from "./link/tunnels.js";
 import { NetlinkAgent } from "./netlink/agent/agent.js";
 import { type Generation, NfTables } from "./netlink/nf-tables.js";
 import { Routing } from "./netlink/routing.js";
+import type { Marking } from "./nft/marking.js";
 import { NftClassifier } from "./nft/nft-classifier.js";
 import { openElements, type Programming } from "./nft/open-elements.js";
-import type { Marking } from "./nft/ruleset.js";
 import { type ChangeSteps, planChanges, stepsOf } from "./plan.js";
 import type {
   ApplyResult,
@@ -170,6 +170,8 @@ export class LinuxKernel implements KernelPort {
       return this.#gate.shared(async () => ({ removed: await this.#changeFlows(desired, steps, undefined) }));
     }
     return this.#gate.exclusive(async () => {
+      // Before anything is touched.
+      await this.#parts.tunnels?.checkKinds(steps.tunnelSets);
       if (steps.structure) await this.#installStructure(desired);
       await this.#parts.tunnels?.set(steps.tunnelSets);
       const before = steps.poolSets.length > 0 ? await this.#setPools(desired, steps.poolSets) : undefined;
@@ -229,7 +231,7 @@ export class LinuxKernel implements KernelPort {
   #checkedSteps(desired: DesiredState, changes: readonly KernelChange[]): ChangeSteps {
     const steps = stepsOf(changes);
     checkSteps(desired, steps);
-    this.#parts.tunnels?.check(steps.tunnelSets);
+    this.#parts.tunnels?.check(steps.tunnelSets, desired.tunnels.values());
     this.#parts.classifier.refuse(desired, steps);
     return steps;
   }
@@ -272,7 +274,7 @@ export class LinuxKernel implements KernelPort {
       await trees.reconcile(desired.interfaces, [...after.values()]);
       const set = new Set(pools.map((pool) => pool.id));
       const replaced = before.filter((pool) => set.has(pool.id));
-      await classifier.changePools(replaced, pools);
+      await classifier.changePools(replaced, pools, desired.interfaces);
     } catch (error) {
       await this.#restorePools(desired, before);
       throw error;
@@ -297,7 +299,7 @@ export class LinuxKernel implements KernelPort {
   async #restorePools(desired: DesiredState, before: readonly PoolClass[]): Promise<void> {
     const { classifier, trees, log } = this.#parts;
     try {
-      await classifier.changePools(await classifier.pools(), before);
+      await classifier.changePools(await classifier.pools(), before, desired.interfaces);
       await trees.reconcile(desired.interfaces, before);
     } catch (error) {
       log.error("kernel.pools.undo", { pools: before.length, error });
@@ -312,6 +314,7 @@ export class LinuxKernel implements KernelPort {
     await classifier.changePools(
       before.filter((pool) => gone.has(pool.id)),
       [],
+      desired.interfaces,
     );
     const rest = before.filter((pool) => !gone.has(pool.id));
     await trees.reconcile(desired.interfaces, rest);

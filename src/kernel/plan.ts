@@ -2,6 +2,7 @@
 import type { FlowKey } from "../model/flow.js";
 import { toBytesPerSecond } from "../model/units.js";
 import type { FlowCounters } from "../model/usage.js";
+import { carryAlike } from "./aggregate-match.js";
 import type { DesiredState, FlowRule, KernelChange, ObservedState, OutOfProfile, PoolClass, Tunnel } from "./port.js";
 import { structureId } from "./structure-id.js";
 
@@ -41,7 +42,10 @@ export function sameRule(left: FlowRule, right: FlowRule): boolean {
 
 export function samePool(left: PoolClass, right: PoolClass): boolean {
   return (
-    left.id === right.id && left.name === right.name && toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate)
+    left.id === right.id &&
+    left.name === right.name &&
+    toBytesPerSecond(left.rate) === toBytesPerSecond(right.rate) &&
+    carryAlike(left, right)
   );
 }
 

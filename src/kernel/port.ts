@@ -7,6 +7,7 @@ import type { FlowKey, TransportProtocol } from "../model/flow.js";
 import type { IpAddress } from "../model/ip.js";
 import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId } from "../model/session.js";
+import type { TunnelKind } from "../model/tunnel.js";
 import type { BitsPerSecond, Dscp, Octets } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
 
@@ -14,7 +15,7 @@ import type { Counter, FlowCounters } from "../model/usage.js";
 export type FlowId = number;
 /** Identifies a pool on this router, 1..0x7fff: becomes the HTB class and the low half of the mark. */
 export type PoolId = number;
-/** Identifies a tunnel at both of its ends, 1..255: becomes its VXLAN identifier, its route table and its mark. */
+/** Identifies a tunnel at both of its ends, 1..255: becomes its VXLAN identifier or GRE key, its route table and its mark. */
 export type TunnelId = number;
 
 /** On ATM, and ADSL over it, a packet takes whole cells: 53 octets for every 48 begun. */
@@ -42,22 +43,52 @@ export interface SignallingMatch {
   readonly servers: readonly IpAddress[];
 }
 
+/** One end of packets of an aggregate that have no ports, or any. */
+export interface AggregateEnd {
+  readonly address: IpAddress;
+  /** Of TCP and UDP alone. */
+  readonly port?: number;
+}
+
+/**
+ * Packets that others classified, policed and marked. Of a flow, a source port that is absent stands for any; a source
+ * port without a destination port cannot be. Fragments after the first have no ports.
+ */
+export type AggregateMatch =
+  | { readonly by: "codePoint"; readonly dscp: Dscp }
+  | {
+      readonly by: "flow";
+      /** IANA number, 1 to 255. */
+      readonly protocol: number;
+      readonly source: AggregateEnd;
+      readonly destination: AggregateEnd;
+    };
+
 export interface PoolClass {
   readonly id: PoolId;
   readonly name: string;
-  /** Guaranteed on every managed interface, counted at layer 2. */
+  /** Guaranteed on every managed interface, or on `only`; counted at layer 2. */
   readonly rate: BitsPerSecond;
+  /** The managed interface that has the class; absent: every one. */
+  readonly only?: string;
+  /**
+   * Forwarded packets that go into the class although they are of no session and no signalling of this router. They are
+   * neither marked nor policed nor counted. A flow goes before a code point. On one interface no two pools carry the same.
+   */
+  readonly carries?: readonly AggregateMatch[];
 }
 
 /** One outer 5-tuple that carries every session steered into it. */
 export interface Tunnel {
   readonly id: TunnelId;
   readonly name: string;
-  readonly kind: "vxlan";
+  readonly kind: TunnelKind;
   /** Both ends of the outer packet; of one family. */
   readonly local: IpAddress;
   readonly remote: IpAddress;
+  /** The same in both directions; 0 with a kind that has no ports. */
   readonly sourcePort: number;
+  /** 0 with a kind that has no ports. */
   readonly destinationPort: number;
   /** Largest inner packet, layer 3: what the path between the ends carries, less the tunnel's own headers. */
   readonly mtu: Octets;
@@ -92,6 +123,11 @@ export interface DesiredState {
   readonly interfaces: readonly ManagedInterface[];
   readonly signalling: readonly SignallingMatch[];
   readonly signallingDscp: Dscp;
+  /**
+   * RSVP messages (IP protocols 46 and 134), forwarded and own, are signalling on every managed interface, too. They keep
+   * their code point.
+   */
+  readonly rsvp?: boolean;
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
   readonly tunnels: ReadonlyMap<TunnelId, Tunnel>;
   readonly flows: ReadonlyMap<FlowId, FlowRule>;
@@ -217,7 +253,7 @@ export interface KernelPort {
 }
 
 /** What the router's own configuration says, whatever the policy server wants. */
-export type LocalState = Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp">;
+export type LocalState = Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp" | "rsvp">;
 
 /** What the policy server wants. */
 export interface KernelPolicy {

@@ -1,6 +1,7 @@
 /** Names the part of the desired state that the static structure is made from, so that a restart can tell whether it fits. */
 import { createHash } from "node:crypto";
 import type { Octets } from "../model/units.js";
+import { carrySetsOf } from "./nft/carry-sets.js";
 import type { DesiredState, ManagedInterface, SignallingMatch } from "./port.js";
 
 /** Raised whenever the same state makes other rules: what an older Sluice left is then brought up to date in place. */
@@ -21,12 +22,20 @@ export function accountingText(
 export const interfaceText = (link: ManagedInterface): string =>
   `${link.name} ${link.rate} ${link.overhead} ${link.signallingRate}${accountingText(link, " ")}`;
 
+/** The maps that pools with aggregates need: another pool in the same maps makes no other rules. */
+export const carryText = ({ pools, interfaces }: Pick<DesiredState, "interfaces" | "pools">): string =>
+  carrySetsOf(pools.values(), interfaces)
+    .map(({ name }) => name)
+    .join(",");
+
+const optional = (name: string, value: string): readonly string[] => (value === "" ? [] : [`${name} ${value}`]);
+
 /**
- * 16 hexadecimal digits; equal for states whose interfaces, signalling and numbers of tunnels are equal, in any order: what
- * else a tunnel is does not show in the rules.
+ * 16 hexadecimal digits; equal for states whose interfaces, signalling, numbers of tunnels and maps of aggregates are
+ * equal, in any order: what else a tunnel or a pool is does not show in the rules.
  */
 export function structureId(
-  desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp" | "tunnels">,
+  desired: Pick<DesiredState, "interfaces" | "signalling" | "signallingDscp" | "rsvp" | "tunnels" | "pools">,
 ): string {
   const text = [
     `${REVISION}`,
@@ -35,6 +44,8 @@ export function structureId(
     ...desired.signalling.map(matchText).sort(),
     `${desired.signallingDscp}`,
     [...desired.tunnels.keys()].sort((left, right) => left - right).join(","),
+    ...optional("rsvp", desired.rsvp === true ? "signalling" : ""),
+    ...optional("carry", carryText(desired)),
   ].join("\n");
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

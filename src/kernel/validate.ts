@@ -4,14 +4,20 @@ import { KernelError } from "../model/errors.js";
 import { describeFlow, IP_PROTOCOL } from "../model/flow.js";
 import { familyOf, parseAddress } from "../model/ip.js";
 import { toBytesPerSecond } from "../model/units.js";
+import { carriesAnything, describeMatch } from "./aggregate-match.js";
 import type { ChangeSteps } from "./plan.js";
 import { MAX_POOL } from "./pool-limit.js";
-import type { DesiredState, FlowId, FlowRule, ManagedInterface, PoolClass, TunnelId } from "./port.js";
+import type { AggregateMatch, DesiredState, FlowId, FlowRule, ManagedInterface, PoolClass, TunnelId } from "./port.js";
 
 const U32 = 0xffffffff;
 /** nftables computes the bucket as 10^9 × (rate + burst) in 64 bits. */
 const MAX_POLICED_OCTETS = 18_000_000_000;
 const MAX_POOL_NAME = 80;
+/** Of one pool: they come and go in one transaction. */
+const MAX_CARRIES = 256;
+/** What needs no quoting in a command line. */
+const INTERFACE_NAME = /^[A-Za-z0-9_.-]{1,15}$/;
+const WITH_PORTS: ReadonlySet<number> = new Set(Object.values(IP_PROTOCOL));
 const MIN_LINK_RATE = 8000;
 /** 10 Tbit/s: a millisecond of it still fits what tc takes as a burst. */
 const MAX_LINK_RATE = 10_000_000_000_000;
@@ -48,13 +54,59 @@ export function checkPool(pool: PoolClass): void {
   const fail = (why: string): KernelError => refuse("KERNEL_POOL_INVALID", object, why);
   if (!Number.isInteger(pool.id) || pool.id < 1 || pool.id > MAX_POOL) throw fail(`a pool id is 1 to ${MAX_POOL}`);
   if (encodeURIComponent(pool.name).length > MAX_POOL_NAME) throw fail("its name is too long for the kernel's comment");
+  if (pool.only !== undefined && !INTERFACE_NAME.test(pool.only)) throw fail(`no interface is called ${pool.only}`);
+  const { carries = [] } = pool;
+  if (carries.length > MAX_CARRIES) throw fail(`it carries ${carries.length} aggregates, and may ${MAX_CARRIES}`);
+  for (const match of carries) {
+    const problem = matchProblem(match);
+    if (problem !== undefined) throw fail(`${describeMatch(match)}: ${problem}`);
+  }
+}
+
+/** Why nothing can match so; undefined where it can. */
+function matchProblem(match: AggregateMatch): string | undefined {
+  if (match.by === "codePoint") {
+    return Number.isInteger(match.dscp) && match.dscp >= 0 && match.dscp < 64 ? undefined : "a code point is 0 to 63";
+  }
+  const { protocol, source, destination } = match;
+  if (!Number.isInteger(protocol) || protocol < 1 || protocol > 255) return "a protocol is 1 to 255";
+  if (!isCanonical(source.address) || !isCanonical(destination.address)) return "an address is not canonical";
+  if (familyOf(source.address) !== familyOf(destination.address)) return "its ends are of different families";
+  const ports = [source.port, destination.port].filter((port) => port !== undefined);
+  if (ports.length > 0 && !WITH_PORTS.has(protocol)) return "only TCP and UDP have ports to match";
+  if (ports.some((port) => !isPort(port))) return "a port is 1 to 65535";
+  if (source.port !== undefined && destination.port === undefined) return "there is no source port without the other";
+  return undefined;
+}
+
+/** On one interface a packet has one class. */
+function checkCarried(desired: DesiredState, { poolSets }: ChangeSteps): void {
+  if (!poolSets.some(carriesAnything)) return;
+  if (desired.interfaces.length === 0 && poolSets.some((pool) => carriesAnything(pool) && pool.only === undefined))
+    throw refuse("KERNEL_POOL_INVALID", "aggregates", "there is no interface to carry them on");
+  const owners = new Map<string, PoolClass>();
+  for (const pool of new Map([...desired.pools.values(), ...poolSets].map((each) => [each.id, each])).values()) {
+    for (const link of pool.only === undefined ? desired.interfaces.map(({ name }) => name) : [pool.only]) {
+      for (const match of pool.carries ?? []) {
+        const key = `${describeMatch(match)} on ${link}`;
+        const owner = owners.get(key);
+        if (owner !== undefined && owner.id !== pool.id)
+          throw refuse(
+            "KERNEL_POOL_CONFLICT",
+            `pool ${pool.id} "${pool.name}"`,
+            `${key} is carried by pool ${owner.id}`,
+          );
+        owners.set(key, pool);
+      }
+    }
+  }
 }
 
 /** Names go into command lines: only what needs no quoting. */
 export function checkInterface(link: ManagedInterface): void {
   const object = `interface ${link.name}`;
   const fail = (why: string): KernelError => refuse("KERNEL_INTERFACE_INVALID", object, why);
-  if (!/^[A-Za-z0-9_.-]{1,15}$/.test(link.name)) throw fail("not a name that Sluice can manage");
+  if (!INTERFACE_NAME.test(link.name)) throw fail("not a name that Sluice can manage");
   if (link.rate < MIN_LINK_RATE) throw fail(`a link carries at least ${MIN_LINK_RATE} bit/s`);
   if (link.rate > MAX_LINK_RATE) throw fail(`a link carries at most ${MAX_LINK_RATE} bit/s`);
   if (link.signallingRate > link.rate) throw fail("more is guaranteed to signalling than the link carries");
@@ -96,6 +148,7 @@ export function checkSteps(desired: DesiredState, steps: ChangeSteps): void {
       throw refuse("KERNEL_INTERFACE_INVALID", "interfaces", "one is listed twice");
   }
   steps.poolSets.forEach(checkPool);
+  checkCarried(desired, steps);
   checkTunnelRemovals(desired, steps);
   for (const { rule } of steps.adds) {
     checkFlow(rule);

@@ -24,7 +24,7 @@ export function coverBoth(now: readonly PoolNeed[], next: readonly PoolNeed[]): 
 /**
  * What flows that go these ways (one for each flow) need, each pool once. Layer 2: HTB sees `linkOverhead` octets more
  * in each packet than the IP layer does, so a pool that is filled by layer-3 figures would promise more than its class
- * can carry.
+ * can carry. In a tunnel each packet has the tunnel's headers besides.
  */
 export function needsOf(
   flows: readonly Pick<Carried, "traffic">[],
@@ -33,8 +33,9 @@ export function needsOf(
 ): readonly PoolNeed[] {
   const needs = new Map<string, Record<FlowDirection, number>>();
   for (const [index, { traffic }] of flows.entries()) {
-    const rate = traffic.rate + traffic.packetsPerSecond * linkOverhead * 8;
-    for (const { pool, direction } of ways[index]?.takes ?? []) {
+    const { takes = [], tunnelOverhead = 0 } = ways[index] ?? {};
+    const rate = traffic.rate + traffic.packetsPerSecond * (linkOverhead + tunnelOverhead) * 8;
+    for (const { pool, direction } of takes) {
       const sum = needs.get(pool) ?? { up: 0, down: 0 };
       sum[direction] += rate;
       needs.set(pool, sum);

@@ -276,7 +276,10 @@ describe("check, doctor and wrong use", () => {
   it.each([
     [["frob"], "unknown command 'frob'"],
     [["shwo"], "Did you mean show?"],
-    [["show", "everything"], "choose one of sessions, policies, pools, kernel, reconcile, rsvp, peers, usage"],
+    [
+      ["show", "everything"],
+      "choose one of sessions, policies, pools, communities, kernel, reconcile, rsvp, tunnels, peers, usage",
+    ],
     [["run", "gateway", "-c", "x"], "choose one of pdp, proxy, router, clearinghouse"],
     [["run", "pdp"], "required option '-c, --config <file>' not specified"],
     [["show", "pools", "-o", "xml"], "Allowed choices are table, json"],

@@ -4,12 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { type ControlRoute, ControlServer } from "../../src/control/server.js";
+import type { ControlStream } from "../../src/control/stream.js";
 import { SILENT_LOGGER } from "../../src/model/log.js";
 
 export interface RoleSockets {
   /** Another one in every test. */
   readonly directory: string;
-  role(name: string, routes: Record<string, ControlRoute>, actions?: Record<string, ControlRoute>): Promise<void>;
+  role(
+    name: string,
+    routes: Record<string, ControlRoute>,
+    actions?: Record<string, ControlRoute>,
+    streams?: Record<string, ControlStream>,
+  ): Promise<ControlServer>;
 }
 
 export function roleSockets(prefix: string): RoleSockets {
@@ -26,11 +32,12 @@ export function roleSockets(prefix: string): RoleSockets {
     get directory() {
       return directory;
     },
-    async role(name, routes, actions = {}) {
+    async role(name, routes, actions = {}, streams = {}) {
       const path = join(directory, `${name}.sock`);
-      const server = new ControlServer({ path, routes, actions, log: SILENT_LOGGER });
+      const server = new ControlServer({ path, routes, actions, streams, log: SILENT_LOGGER });
       servers.push(server);
       await server.listen();
+      return server;
     },
   };
 }

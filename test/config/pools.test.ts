@@ -83,6 +83,7 @@ describe("communities, links and pools", () => {
       sizing: "fixed",
       schedule: [],
       reserve: "none",
+      carry: "marked",
     });
     expect(pools[1]).toMatchObject({
       rate: 200_000,
@@ -120,6 +121,7 @@ rules: []
         sizing: "fixed",
         schedule: [],
         reserve: "none",
+        carry: "marked",
       },
     ]);
   });
@@ -152,7 +154,7 @@ rules: []
       "addresses that two communities claim",
       (text) => text.replace("[10.3.0.0/24]", "[10.1.3.0/24]"),
       [
-        '8:10.1.3.0/24: communities[1].prefixes[0]: 10.1.3.0/24 overlaps 10.1.0.0/16 of community "hq"; give each community addresses of its own: equal addresses are not told apart, in separate tunnels neither',
+        '8:10.1.3.0/24: communities[1].prefixes[0]: 10.1.3.0/24 overlaps 10.1.0.0/16 of community "hq": routes cannot tell their packets apart, out of separate tunnels neither; give each community addresses of its own, or translate those of one before its edge',
       ],
     ],
     [

@@ -70,7 +70,7 @@ describe("differences between intent and kernel", () => {
       { kind: "flow.add", rule: flow(1, { tunnel: 2 }) },
       { kind: "tunnel.remove", tunnel: tunnel(3, 1400) },
     ];
-    const text = "core: 203.0.113.1 port 50000 > 203.0.113.2 port 4789, packets to";
+    const text = "core: vxlan 203.0.113.1 port 50000 > 203.0.113.2 port 4789, packets to";
     expect(rows(desired([]), changes, { tunnels: new Map([[1, tunnel(1, 1300)]]) })).toEqual([
       ["tunnel", "1", `${text} 1400 B`, `${text} 1300 B`],
       ["tunnel", "2", `${text} 1400 B`, "absent"],

@@ -49,18 +49,16 @@ describe("what a router tells of its reservations", () => {
     for (const { speaker } of [r1, t, r2]) expect(rsvpProblems(speaker, config())).toEqual([]);
   });
 
-  it("names as problems what is refused, at both ends, and interfaces that are not there", async () => {
+  it("names as problems what is refused, at the end that asked, and interfaces that are not there", async () => {
     const [r1, t, r2] = [await net.start("r1"), await net.start("t", 500_000), await net.start("r2")];
     r1.speaker.set([wanted(400_000)]);
     await net.clock.pass(500);
     r1.speaker.set([wanted(600_000)]);
     await net.clock.pass(2000);
-    expect(rsvpProblems(r2.speaker, config("core"))).toEqual([
-      `the aggregate of EF from ${EDGE.r1} is not as wanted: no bandwidth left at 10.2.2.2`,
-    ]);
-    await net.clock.pass(2000);
+    // What is wanted there is again what there is.
+    expect(rsvpProblems(r2.speaker, config("core"))).toEqual([]);
     expect(rsvpProblems(r1.speaker, config("core"))).toEqual([
-      `the aggregate of EF to ${EDGE.r2} is not as wanted: no answer in time`,
+      `the aggregate of EF to ${EDGE.r2} is not as wanted: no bandwidth left at 10.2.2.2`,
     ]);
     net.down.add("t r2");
     await net.clock.pass(1000);

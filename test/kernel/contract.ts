@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { samePool, sameRule, sameTunnel } from "../../src/kernel/plan.js";
 import type {
+  AggregateMatch,
   DesiredState,
   FlowRule,
   KernelPort,
@@ -11,7 +12,7 @@ import type {
   Tunnel,
   TunnelId,
 } from "../../src/kernel/port.js";
-import { kilobitsPerSecond, octets } from "../../src/model/units.js";
+import { dscp, kilobitsPerSecond, octets } from "../../src/model/units.js";
 import { ZERO_FLOW_COUNTERS } from "../../src/model/usage.js";
 import { desired as desiredState, flow, flow6, pool, remark } from "./fixtures.js";
 
@@ -27,9 +28,11 @@ export interface Capabilities {
   /** Flows that differ in the source port alone are told apart. */
   readonly sourcePortAlone: boolean;
   readonly tunnels: boolean;
+  /** Pools carry packets of aggregates. */
+  readonly aggregates: boolean;
 }
 
-const EVERYTHING: Capabilities = { sourcePortAlone: true, tunnels: true };
+const EVERYTHING: Capabilities = { sourcePortAlone: true, tunnels: true, aggregates: true };
 
 type Subject = ContractSubject;
 
@@ -95,13 +98,49 @@ const arbitraryFlow: fc.Arbitrary<FlowRule> = fc
     return any ? anySource(typed) : typed;
   });
 
+const codePoint = (code: number): AggregateMatch => ({ by: "codePoint", dscp: dscp(code) });
+
+const PLAIN: readonly AggregateMatch[] = [
+  {
+    by: "flow",
+    protocol: 17,
+    source: { address: "203.0.113.1", port: 50_000 },
+    destination: { address: "203.0.113.2", port: 4789 },
+  },
+  { by: "flow", protocol: 6, source: { address: "2001:db8::1" }, destination: { address: "2001:db8::2", port: 80 } },
+  { by: "flow", protocol: 50, source: { address: "203.0.113.1" }, destination: { address: "203.0.113.2" } },
+];
+
+const carrying = (entry: PoolClass, carries: readonly AggregateMatch[], only?: string): PoolClass => ({
+  ...entry,
+  carries,
+  ...(only === undefined ? {} : { only }),
+});
+
+/** No two of them carry the same. */
+const arbitraryAggregates: fc.Arbitrary<readonly PoolClass[]> = fc
+  .tuple(fc.subarray([0, 10, 46, 63]), fc.subarray([...PLAIN]), fc.option(fc.constantFrom("wan0", "lan0")), fc.nat(1))
+  .map(([codes, flows, only, shift]) => {
+    const matches = [...codes.map(codePoint), ...flows];
+    const [mine, others] = [matches.filter((_, at) => at % 2 === shift), matches.filter((_, at) => at % 2 !== shift)];
+    return [carrying(pool(0x4000), mine, only ?? undefined), carrying(pool(0x4001), others, "wan0")].filter(
+      ({ carries = [] }) => carries.length > 0,
+    );
+  });
+
 const arbitraryPools: fc.Arbitrary<readonly PoolClass[]> = fc
-  .tuple(fc.integer({ min: 8, max: 9000 }), fc.integer({ min: 8, max: 9000 }), fc.option(fc.constant(pool(9))))
-  .map(([first, second, extra]) => [
+  .tuple(
+    fc.integer({ min: 8, max: 9000 }),
+    fc.integer({ min: 8, max: 9000 }),
+    fc.option(fc.constant({ ...pool(9), only: "lan0" })),
+    arbitraryAggregates,
+  )
+  .map(([first, second, extra, aggregates]) => [
     pool(1, first),
     pool(2, second, 'access "down" 100%'),
     pool(3),
     ...(extra === null ? [] : [extra]),
+    ...aggregates,
   ]);
 
 export function describeKernelContract(
@@ -381,6 +420,136 @@ export function describeKernelContract(
       });
     });
 
+    it("has a class on one interface alone, where that is asked for", async () => {
+      const { name } = subject.interfaces[0]!;
+      const state = wanted([], { pools: [{ ...pool(1), only: name }, pool(2)] });
+      await reconcile(kernel, state);
+      await expectHeld(kernel, state);
+      const { classes } = await kernel.read();
+      const places = classes.filter((entry) => entry.pool === 1).map((entry) => entry.interface);
+      expect(places).toEqual([name]);
+      expect(classes.filter((entry) => entry.pool === 2)).toHaveLength(subject.interfaces.length);
+      await reconcile(kernel, wanted([], { pools: [pool(1), pool(2)] }));
+      await expectHeld(kernel, wanted([], { pools: [pool(1), pool(2)] }));
+    });
+
+    it("puts RSVP messages among signalling, or not, without another change", async () => {
+      await reconcile(kernel, wanted([flow(1)]));
+      for (const rsvp of [true, false]) {
+        const state = wanted([flow(1)], rsvp ? { rsvp } : {});
+        const changes = kernel.plan(state, await kernel.read());
+        expect(changes).toEqual([{ kind: "structure" }]);
+        await kernel.apply(state, changes);
+        await expectHeld(kernel, state);
+      }
+    });
+
+    it.skipIf(capabilities.aggregates)("refuses pools that carry aggregates", async () => {
+      const state = wanted([flow(1)]);
+      await reconcile(kernel, state);
+      const next = wanted([flow(2)], { pools: [pool(1), carrying(pool(5), [codePoint(46)])] });
+      await expect(kernel.apply(next, kernel.plan(next, await kernel.read()))).rejects.toMatchObject({
+        code: "KERNEL_UNSUPPORTED",
+        message: expect.stringContaining("pool 5"),
+        remedy: expect.any(String),
+      });
+      await expectHeld(kernel, state);
+    });
+
+    describe.skipIf(!capabilities.aggregates)("with aggregates", () => {
+      const kinds = async (state: DesiredState): Promise<readonly string[]> => {
+        const changes = kernel.plan(state, await kernel.read());
+        await kernel.apply(state, changes);
+        await expectHeld(kernel, state);
+        return changes.map(({ kind }) => kind);
+      };
+
+      it("holds every kind of match, also after a restart", async () => {
+        const { name } = subject.interfaces[0]!;
+        const state = wanted([flow(1)], {
+          pools: [
+            pool(1),
+            carrying(pool(0x4000, 500), [codePoint(46), codePoint(0), ...PLAIN], name),
+            carrying(pool(0x4001, 200), [codePoint(63)]),
+          ],
+        });
+        await reconcile(kernel, state);
+        await expectHeld(kernel, state);
+        const second = await subject.reopen();
+        await expectHeld(second, state);
+        await second.close();
+        await reconcile(kernel, wanted([flow(1)]));
+        await expectHeld(kernel, wanted([flow(1)]));
+      });
+
+      it("makes the structure again when the first of a kind comes or the last goes, not in between", async () => {
+        const { name } = subject.interfaces[0]!;
+        const [plain, other] = PLAIN.map((match) => match) as [AggregateMatch, AggregateMatch];
+        const with_ = (...pools: readonly PoolClass[]) => wanted([flow(1)], { pools: [pool(1), ...pools] });
+        await reconcile(kernel, wanted([flow(1)]));
+        expect(await kinds(with_(carrying(pool(9), [codePoint(46)], name)))).toEqual(["structure", "pool.set"]);
+        expect(await kinds(with_(carrying(pool(9, 2000), [codePoint(46)], name)))).toEqual(["pool.set"]);
+        expect(await kinds(with_(carrying(pool(9, 2000), [codePoint(46)])))).toEqual(["pool.set"]);
+        const flows = with_(carrying(pool(9, 2000), [codePoint(46), plain], name));
+        expect(await kinds(flows)).toEqual(["structure", "pool.set"]);
+        expect(await kinds(with_(carrying(pool(9, 2000), [codePoint(46), plain, other], name)))).toEqual([
+          "structure",
+          "pool.set",
+        ]);
+        expect(await kinds(wanted([flow(1)]))).toEqual(["structure", "pool.remove"]);
+      });
+
+      it("hands a code point from one pool to another", async () => {
+        await reconcile(kernel, wanted([], { pools: [carrying(pool(8), [codePoint(46)])] }));
+        const state = wanted([], { pools: [pool(8), carrying(pool(7), [codePoint(46)])] });
+        await reconcile(kernel, state);
+        await expectHeld(kernel, state);
+        await reconcile(kernel, wanted([], { pools: [carrying(pool(6), [codePoint(46)])] }));
+        await expectHeld(kernel, wanted([], { pools: [carrying(pool(6), [codePoint(46)])] }));
+      });
+
+      it("follows the managed interfaces, where a pool carries on all of them", async () => {
+        const aggregates = carrying(pool(8), [codePoint(46)]);
+        await reconcile(kernel, wanted([], { pools: [aggregates], interfaces: subject.interfaces.slice(0, 1) }));
+        const state = wanted([], { pools: [aggregates] });
+        await reconcile(kernel, state);
+        await expectHeld(kernel, state);
+        const fewer = wanted([], { pools: [aggregates], interfaces: subject.interfaces.slice(1) });
+        await reconcile(kernel, fewer);
+        await expectHeld(kernel, fewer);
+      });
+
+      it("refuses what cannot be matched or has two classes, before anything is touched", async () => {
+        const { name } = subject.interfaces[0]!;
+        const state = wanted([flow(1)], { pools: [pool(1), carrying(pool(8), [codePoint(46)], name)] });
+        await reconcile(kernel, state);
+        const [plain] = PLAIN as [Extract<AggregateMatch, { by: "flow" }>];
+        const wrong: readonly AggregateMatch[] = [
+          codePoint(46),
+          { by: "codePoint", dscp: 64 as never },
+          { ...plain, protocol: 0 },
+          { ...plain, protocol: 132 },
+          { ...plain, destination: { address: plain.destination.address } },
+          { ...plain, destination: { address: "2001:db8::1", port: 5 } },
+          { ...plain, source: { address: "203.0.113.01", port: 5 } },
+          { ...plain, source: { address: plain.source.address, port: 0 } },
+        ];
+        for (const match of wrong) {
+          const next = wanted([], { pools: [pool(1), state.pools.get(8)!, carrying(pool(7), [match])] });
+          await expect(kernel.apply(next, kernel.plan(next, await kernel.read())), match.by).rejects.toMatchObject({
+            code: match === wrong[0] ? "KERNEL_POOL_CONFLICT" : "KERNEL_POOL_INVALID",
+            detail: { errno: "EINVAL" },
+          });
+        }
+        await expectHeld(kernel, state);
+        // The same code point on another interface is another aggregate.
+        const other = subject.interfaces[1]?.name ?? "other0";
+        const more = wanted([flow(1)], { pools: [...state.pools.values(), carrying(pool(7), [codePoint(46)], other)] });
+        await reconcile(kernel, more);
+        await expectHeld(kernel, more);
+      });
+    });
+
     it("resizes, adds and removes pools", async () => {
       await reconcile(kernel, wanted([], { pools: [pool(1, 1000), pool(2, 500)] }));
       const state = wanted([], { pools: [pool(1, 2500), pool(0x7fff, 100)] });
@@ -436,7 +605,7 @@ export function describeKernelContract(
             const tunnels = tunnelMap(...step.tunnels.map((id) => tunnel(id)));
             const state = wanted(
               flows.map((rule) => (rule.tunnel !== undefined && tunnels.has(rule.tunnel) ? rule : plain(rule))),
-              { pools: step.pools, tunnels },
+              { pools: capabilities.aggregates ? step.pools : step.pools.filter(({ carries }) => !carries), tunnels },
             );
             await reconcile(kernel, state);
             await expectHeld(kernel, state);

@@ -1,6 +1,6 @@
 /** Aggregates from edge to edge through a transit router that admits them, with signed messages. */
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -35,6 +35,14 @@ const speaking = (own: Edge, remote: Edge, id: number, rate: string): Edits => (
   ],
 });
 
+/** From T to R2: narrower than the edges' links, so that a flood is lost at T and nowhere before. */
+const BOTTLENECK = "3 Mbit/s";
+const MEDIA_PORT = 6400;
+const FLOOD_PORT = 6401;
+const UAS = "10.3.0.10";
+/** 160 kbit/s at layer 3, in an aggregate of 400. */
+const MEDIA = { packets: 300, size: 200, everyMs: 10 } as const;
+
 const lab = openLab({ prefix: `t${process.pid}rsvp`, root: ROOT });
 const capture = `/tmp/sluice-${lab.prefix}.pcap`;
 let configs = "";
@@ -44,7 +52,8 @@ let release: () => void = () => undefined;
 beforeAll(async () => {
   release = await takeSlots(1);
   configs = copyConfigs(speaking("r1", "r2", 1, "400 kbit/s"), speaking("r2", "r1", 2, "240 kbit/s"));
-  copyFileSync(join(ROOT, "test/lab/rsvp/t.yaml"), join(configs, "t.yaml"));
+  const transit = readFileSync(join(ROOT, "test/lab/rsvp/t.yaml"), "utf8");
+  writeFileSync(join(configs, "t.yaml"), transit.replace("name: r2, rate: 10 Mbit/s", `name: r2, rate: ${BOTTLENECK}`));
   for (const edge of ["r1", "r2"]) writeFileSync(join(configs, `${edge}.key`), randomBytes(32).toString("hex"));
   await lab.up(["--transit", "--configs", configs]);
 }, 300_000);
@@ -118,6 +127,38 @@ async function classesOfT(device: string): Promise<Readonly<Record<string, strin
   return Object.fromEntries([...found].map(([, id, rate]) => [id, rate]));
 }
 
+interface ClassCount {
+  readonly packets: number;
+  readonly dropped: number;
+}
+
+/** What a class of T towards R2 has sent and dropped. */
+async function countAtT(classId: string): Promise<ClassCount> {
+  const text = await lab.exec("t", ["tc", "-s", "class", "show", "dev", "r2"]);
+  const found = new RegExp(`^class htb ${classId} [^]*?Sent \\d+ bytes (\\d+) pkt \\(dropped (\\d+)`, "m").exec(text);
+  if (found === null) throw new Error(`no class ${classId} at T:\n${text}`);
+  return { packets: Number(found[1]), dropped: Number(found[2]) };
+}
+
+/** Packets to a port that have come to UAS. */
+async function arrived(port: number): Promise<number> {
+  const text = await lab.exec("uas", ["nft", "list", "table", "inet", "arrivals"]);
+  return Number(new RegExp(`udp dport ${port} counter packets (\\d+)`).exec(text)?.[1] ?? -1);
+}
+
+const SENDER = `
+const [port, address, size, packets, every] = process.argv.slice(1);
+const socket = require("node:dgram").createSocket("udp4");
+const payload = Buffer.alloc(Number(size) - 28);
+let sent = 0;
+const timer = setInterval(() => {
+  socket.send(payload, Number(port), address);
+  if (++sent < Number(packets)) return;
+  clearInterval(timer);
+  setTimeout(() => socket.close(), 100);
+}, Number(every));
+`;
+
 /** T has no session of those senders, and no class at all: neither direction is whole without both edges. */
 const untilForgotten = (isMeant: (sender: string) => boolean) =>
   untilNothing(
@@ -130,8 +171,8 @@ const untilForgotten = (isMeant: (sender: string) => boolean) =>
     { within: 2 * LIFETIME_MS },
   );
 
-/** Layer 2: 14 octets more for every 200. */
-const CLASS_RATES = ["256800bit", "428Kbit"];
+/** Of T, towards each edge. Layer 2: 14 octets more for every 200. */
+const CLASS_RATES = { r1: ["256800bit"], r2: ["428Kbit"] } as const;
 
 /** Times (epoch s) of frames of the capture that a filter of tshark lets through. */
 async function times(filter: string): Promise<readonly number[]> {
@@ -146,8 +187,8 @@ async function times(filter: string): Promise<readonly number[]> {
 describe("aggregates R1 - T - R2", () => {
   test("are there in both directions, everywhere as wanted, with classes at T", async () => {
     await untilAgreed(10_000);
-    for (const device of ["r1", "r2"]) {
-      expect(Object.values(await classesOfT(device)).sort(), device).toEqual(CLASS_RATES);
+    for (const device of ["r1", "r2"] as const) {
+      expect(Object.values(await classesOfT(device)), device).toEqual(CLASS_RATES[device]);
     }
     const view = await rsvp("t");
     expect(view).toMatchObject({ transport: "raw", refresh: REFRESH_MS });
@@ -156,6 +197,33 @@ describe("aggregates R1 - T - R2", () => {
       { name: "r2", up: true, room: 1e6, reserved: 400_000 },
     ]);
     expect(await lab.ask("t", "/v1/health")).toMatchObject([{ status: "ok" }]);
+  });
+
+  test("lose no packet of media at T while a flood of best effort does", async () => {
+    const [classId = ""] = Object.keys(await classesOfT("r2"));
+    const marking = `table inet marking { chain out { type filter hook output priority 0; udp dport ${MEDIA_PORT} ip dscp set ef; }; }`;
+    await lab.exec("uac", ["nft", marking]);
+    const counters = [MEDIA_PORT, FLOOD_PORT].map((port) => `udp dport ${port} counter`).join("; ");
+    const counting = `table inet arrivals { chain in { type filter hook prerouting priority 0; ${counters}; }; }`;
+    await lab.exec("uas", ["nft", counting]);
+    const before = { media: await countAtT(classId), rest: await countAtT("1:ffff") };
+    const flood = lab.spawn("load1", [
+      ...["node", join(ROOT, "dist/lab/flood-main.js"), "--to", UAS, "--port", `${FLOOD_PORT}`],
+      ...["--mbit", "6", "--size", "1000", "--seconds", "60"],
+    ]);
+    await flood.said("flooding");
+    const { packets, size, everyMs } = MEDIA;
+    await lab.exec("uac", ["node", "-e", SENDER, `${MEDIA_PORT}`, UAS, `${size}`, `${packets}`, `${everyMs}`]);
+    await flood.stop();
+    await untilNothing(
+      "the media to arrive",
+      async () => ((await arrived(MEDIA_PORT)) === packets ? [] : [`${await arrived(MEDIA_PORT)} of ${packets}`]),
+      { within: 5000 },
+    );
+    const after = { media: await countAtT(classId), rest: await countAtT("1:ffff") };
+    expect(after.media).toEqual({ packets: before.media.packets + packets, dropped: before.media.dropped });
+    expect(after.rest.dropped - before.rest.dropped, "packets of the flood lost at T").toBeGreaterThan(packets);
+    expect(await arrived(FLOOD_PORT)).toBeGreaterThan(0);
   });
 
   test("an edge that comes back has its aggregate within a second of its first Path", async () => {

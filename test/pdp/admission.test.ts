@@ -34,6 +34,23 @@ describe("what a session needs", () => {
     expect([rateOf([flow("up"), flow("down", 9)], "up"), rateOf([flow("up")], "down")]).toEqual([80_000, 0]);
   });
 
+  it("counts a tunnel's octets in each packet, in the pool and on the links on its way", () => {
+    const inTunnel = {
+      pool: "a-b",
+      takes: [
+        { pool: "a-b", direction: "up" },
+        { pool: "access", direction: "up" },
+      ],
+      tunnelOverhead: octets(50),
+    } as const;
+    const plain = { pool: "a-c", takes: [{ pool: "access", direction: "up" }] } as const;
+    // 50 packets/s of 64 octets more, and of 14.
+    expect(needsOf([flow("up"), flow("up")], [inTunnel, plain], octets(14))).toEqual([
+      need("a-b", 105_600, 0),
+      need("access", 105_600 + 85_600, 0),
+    ]);
+  });
+
   it("is the larger of both while a session changes", () => {
     expect(coverBoth([need("p", 10, 50), need("old", 5, 5)], [need("new", 1, 2), need("p", 30, 20)])).toEqual([
       need("new", 1, 2),

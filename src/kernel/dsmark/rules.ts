@@ -12,6 +12,15 @@ export const slotByClass = (code: number): readonly string[] => [
   `meta priority set meta priority and ${hex(CLASS_MASK)} or ${hex(EDGE_HANDLE | indexOf(code))} accept`,
 ];
 
+/** As `slotByClass`, for a packet that keeps its code point. */
+export const classSlot = (): readonly string[] => [
+  `meta priority set meta priority << ${CLASS_SHIFT}`,
+  `meta priority set meta priority and ${hex(CLASS_MASK)} or ${hex(EDGE_HANDLE)} accept`,
+];
+
+/** For every packet of one class, which keeps its code point. */
+export const keptSlot = (minor: number): string => `${EDGE_MAJOR}:${(slotOf(minor, 0) & CLASS_MASK).toString(16)}`;
+
 /** For every packet of one class. */
 export const slotOfClass = (minor: number, code: number): readonly string[] => [
   `meta priority set ${EDGE_MAJOR}:${slotOf(minor, code).toString(16)} accept`,

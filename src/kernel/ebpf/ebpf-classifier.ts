@@ -1,6 +1,7 @@
 /** Flows as entries of eBPF maps, recognised by one program at the egress of every managed interface. */
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
+import { carriesAnything } from "../aggregate-match.js";
 import type { Classifier, ClassifierContents } from "../classifier.js";
 import type { Generation } from "../netlink/nf-tables.js";
 import type { ChangeSteps, FlowAddition } from "../plan.js";
@@ -49,6 +50,9 @@ export class EbpfClassifier implements Classifier {
     if (tunnelled !== undefined) throw unsupported(objectOf(tunnelled.rule), "the eBPF back end has no tunnels");
     const tunnel = steps.tunnelSets[0];
     if (tunnel !== undefined) throw unsupported(`tunnel ${tunnel.name}`, "the eBPF back end has no tunnels");
+    const carrying = steps.poolSets.find(carriesAnything);
+    if (carrying !== undefined)
+      throw unsupported(`pool ${carrying.id} "${carrying.name}"`, "the eBPF back end carries no aggregates");
     if (!steps.structure) return;
     const most = shapesOf(1).servers.maxEntries;
     if (serversOf(desired).size > most)
@@ -86,8 +90,11 @@ export class EbpfClassifier implements Classifier {
     queryEgress(LOOPBACK);
   }
 
-  install(desired: DesiredState): Promise<void> {
-    return this.#structure.install(desired);
+  async install(desired: DesiredState): Promise<void> {
+    // An edge router can do without: its sessions are as safe as ever.
+    if (desired.rsvp === true)
+      this.#log.warn("kernel.ebpf.rsvp-unclassified", { table: this.#table, remedy: NFTABLES });
+    await this.#structure.install(desired);
   }
 
   async changePools(gone: readonly PoolClass[], come: readonly PoolClass[]): Promise<void> {

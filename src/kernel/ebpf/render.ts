@@ -33,8 +33,8 @@ export function flowLine({ rule, counters }: FlowAddition): string {
 
 export const flowGoneLine = (rule: FlowRule): string => `flow remove ${describeFlow(rule.key)} id ${rule.id}`;
 
-export const poolLine = ({ id, name, rate }: PoolClass): string =>
-  `pool set ${id} ${JSON.stringify(name)} rate ${toBytesPerSecond(rate)}`;
+export const poolLine = ({ id, name, rate, only }: PoolClass): string =>
+  `pool set ${id} ${JSON.stringify(name)} rate ${toBytesPerSecond(rate)}${only === undefined ? "" : ` only ${only}`}`;
 
 export const poolGoneLine = ({ id }: PoolClass): string => `pool remove ${id}`;
 

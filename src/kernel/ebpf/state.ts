@@ -93,8 +93,9 @@ function interfaceOf({ name, rate, overhead, mpu, linkLayer, signallingRate }: F
   };
 }
 
-const poolOf = ({ id, name, rate }: Fields): PoolClass => ({
+const poolOf = ({ id, name, rate, only }: Fields): PoolClass => ({
   id: Number(id),
   name: String(name),
   rate: bitsPerSecond(Number(rate)),
+  ...(only === undefined ? {} : { only: String(only) }),
 });

@@ -2,6 +2,7 @@
 import { KernelError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { FlowCounters } from "../../model/usage.js";
+import { carriesAnything } from "../aggregate-match.js";
 import type { Classifier, ClassifierContents } from "../classifier.js";
 import type { ChangeSteps, FlowAddition } from "../plan.js";
 import type { BackendInfo, DesiredState, FlowId, FlowRule, PoolClass, RenderedStep } from "../port.js";
@@ -55,6 +56,13 @@ export class IptablesClassifier implements Classifier {
     if (tunnel !== undefined) {
       const detail = { operation: `make tunnel ${tunnel.name}`, errno: "EOPNOTSUPP" };
       throw new KernelError("KERNEL_UNSUPPORTED", "the iptables back end has no tunnels", detail, { remedy });
+    }
+    const carrying = steps.poolSets.find(carriesAnything);
+    if (carrying !== undefined) {
+      const object = `pool ${carrying.id} "${carrying.name}"`;
+      const detail = { operation: `set ${object}`, errno: "EOPNOTSUPP" };
+      const why = `${object}: the iptables back end carries no aggregates`;
+      throw new KernelError("KERNEL_UNSUPPORTED", why, detail, { remedy });
     }
     if (adds.length === 0) return;
     this.#refuseSize(desired, adds);

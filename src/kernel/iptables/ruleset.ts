@@ -8,6 +8,7 @@
  */
 import type { IpFamily } from "../../model/ip.js";
 import { toBytesPerSecond } from "../../model/units.js";
+import { RSVP_PROTOCOLS, rsvpAllowance } from "../nft/rsvp-messages.js";
 import type { DesiredState, ManagedInterface, OutOfProfile } from "../port.js";
 import { CLASS } from "../tc/tree.js";
 import type { FlowClass, FlowClasses } from "./flow-class.js";
@@ -28,13 +29,15 @@ const SIGNALLING_CLASS = `1:${CLASS.signalling.toString(16)}`;
 const CLEAR_MARK = `-j MARK --set-xmark 0x0/${hex(PACKET_MARK.ours)}`;
 /** Layer 2 octets of a neighbour solicitation with its link-layer address. */
 const SOLICITATION = 86;
-const FEWEST_SOLICITATIONS = 10;
+/** Layer 3 octets of a signed Path or Resv of an aggregate, rounded up. */
+const RSVP_MESSAGE = 256;
+const FEWEST_PACKETS = 10;
 /** What xt_limit can count. */
-const MOST_SOLICITATIONS = 10_000;
+const MOST_PACKETS = 10_000;
 /** RFC 4861 §4.1 to §4.4. */
 const NEIGHBOUR_DISCOVERY = [133, 134, 135, 136] as const;
 
-export type RulesetState = Pick<DesiredState, "interfaces" | "signallingDscp">;
+export type RulesetState = Pick<DesiredState, "interfaces" | "signallingDscp" | "rsvp">;
 
 interface Chain {
   readonly name: string;
@@ -115,7 +118,7 @@ function sessionChain(names: Names, family: IpFamily): Chain {
 /** No more than a quarter of what signalling is guaranteed: as nft/neighbours.ts, and for its reason. */
 function solicitations(link: ManagedInterface): number {
   const quarter = Math.floor(toBytesPerSecond(link.signallingRate) / 4 / SOLICITATION);
-  return Math.min(MOST_SOLICITATIONS, Math.max(FEWEST_SOLICITATIONS, quarter));
+  return Math.min(MOST_PACKETS, Math.max(FEWEST_PACKETS, quarter));
 }
 
 function neighbourRule(link: ManagedInterface): string {
@@ -124,6 +127,22 @@ function neighbourRule(link: ManagedInterface): string {
     `-o ${link.name} -m limit --limit ${rate}/second --limit-burst ${rate} ` +
     `-j CLASSIFY --set-class ${SIGNALLING_CLASS}`
   );
+}
+
+/**
+ * As nft/rsvp-messages.ts: no more than half of what signalling is guaranteed, here counted in packets of the size that
+ * messages of aggregates have.
+ */
+function rsvpRules({ interfaces, rsvp = false }: RulesetState): readonly string[] {
+  if (!rsvp) return [];
+  return interfaces.flatMap((link) => {
+    const rate = Math.min(MOST_PACKETS, Math.max(FEWEST_PACKETS, Math.floor(rsvpAllowance(link) / RSVP_MESSAGE)));
+    return RSVP_PROTOCOLS.map(
+      (protocol) =>
+        `-o ${link.name} -p ${protocol} -m limit --limit ${rate}/second --limit-burst ${rate} ` +
+        `-j CLASSIFY --set-class ${SIGNALLING_CLASS}`,
+    );
+  });
 }
 
 function outputChains(names: Names, family: IpFamily, state: RulesetState): readonly Chain[] {
@@ -144,6 +163,7 @@ function outputChains(names: Names, family: IpFamily, state: RulesetState): read
       rules: [
         `-m set --match-set ${servers} dst,dst -g ${names.control}`,
         `-m set --match-set ${servers} src,src -g ${names.control}`,
+        ...rsvpRules(state),
       ],
     },
     {

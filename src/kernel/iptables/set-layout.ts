@@ -40,7 +40,8 @@ function keyNumber(text: string): number {
 const poolKey = (pool: PoolClass): string => keyText(STATE_KEY.firstPool + pool.id);
 
 const poolComment = (pool: PoolClass): string =>
-  `pool:${toBitsPerSecond(toBytesPerSecond(pool.rate))}:${encodeURIComponent(pool.name)}`;
+  `pool:${toBitsPerSecond(toBytesPerSecond(pool.rate))}:${encodeURIComponent(pool.name)}` +
+  (pool.only === undefined ? "" : `:${pool.only}`);
 
 export const addPoolLine = (names: Names, pool: PoolClass): string =>
   addLine(names.state, { key: poolKey(pool), comment: poolComment(pool) });
@@ -81,10 +82,12 @@ export interface FoundState extends StructureState {
 }
 
 function parsePool(id: number, comment: string): PoolClass | undefined {
-  const match = /^pool:(\d{1,16}):([^:]*)$/.exec(comment);
+  const match = /^pool:(\d{1,16}):([^:]*)(?::([A-Za-z0-9_.-]{1,15}))?$/.exec(comment);
   if (match === null || id < 1 || id > MAX_POOL) return undefined;
   try {
-    return { id, rate: Number(match[1]) as BitsPerSecond, name: decodeURIComponent(match[2] ?? "") };
+    const [, rate, name = "", only] = match;
+    const pool = { id, rate: Number(rate) as BitsPerSecond, name: decodeURIComponent(name) };
+    return only === undefined ? pool : { ...pool, only };
   } catch {
     return undefined;
   }

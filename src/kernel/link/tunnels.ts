@@ -1,93 +1,70 @@
 /** The tunnels of this router: read as JSON from `ip`, changed by its batches. */
 import { KernelError } from "../../model/errors.js";
-import type { IpFamily } from "../../model/ip.js";
 import type { RenderedStep, Tunnel, TunnelId } from "../port.js";
+import type { ScratchRunner } from "../probe/scratch.js";
 import { runTool } from "../tool.js";
-import { routesOf, ruleTables, vxlanDevices } from "./observed.js";
-import {
-  createCommands,
-  deleteCommands,
-  type IpCommands,
-  NO_PARTS,
-  PROTOCOL_NUMBER,
-  TunnelNames,
-  type TunnelParts,
-  tunnelOf,
-  tunnelProblem,
-} from "./tunnel.js";
+import { fouPortOf } from "./fou-port.js";
+import { KindCheck } from "./kinds.js";
+import { TunnelNames } from "./names.js";
+import { fouPorts } from "./observed.js";
+import { conflictAmong, tunnelProblem } from "./problem.js";
+import { FAMILIES, type ObservedTunnels, readTunnels } from "./reading.js";
+import { setCommands } from "./replacement.js";
+import { loosenReversePath } from "./reverse-path.js";
+import { deleteCommands, type IpCommands, type TunnelParts } from "./tunnel.js";
 
-const FAMILIES: readonly IpFamily[] = [4, 6];
-
-export interface ObservedTunnels {
-  /** Those of which everything is there. */
-  readonly whole: ReadonlyMap<TunnelId, Tunnel>;
-  /** Whatever there is of each, whole ones included. */
-  readonly parts: ReadonlyMap<TunnelId, TunnelParts>;
-}
+export type { ObservedTunnels } from "./reading.js";
 
 export class Tunnels {
   readonly #names: TunnelNames;
+  readonly #kinds: KindCheck;
 
-  constructor(table: string) {
+  /** @param scratch - where kinds are tried */
+  constructor(table: string, scratch?: ScratchRunner) {
     this.#names = new TunnelNames(table);
+    this.#kinds = new KindCheck(scratch);
   }
 
   device(id: TunnelId): string {
     return this.#names.device(id);
   }
 
-  /** @throws KernelError KERNEL_TUNNEL_INVALID before anything is touched. */
-  check(tunnels: Iterable<Tunnel>): void {
-    for (const tunnel of tunnels) {
+  /**
+   * @param tunnels - those that are to be set
+   * @param desired - all that there shall be, those among them
+   * @throws KernelError KERNEL_TUNNEL_INVALID before anything is touched.
+   */
+  check(tunnels: Iterable<Tunnel>, desired?: Iterable<Tunnel>): void {
+    const sets = [...tunnels];
+    if (sets.length === 0) return;
+    for (const tunnel of sets) {
       const problem = tunnelProblem(this.#names, tunnel);
-      if (problem === undefined) continue;
-      const object = `tunnel ${tunnel.id} "${tunnel.name}"`;
-      throw new KernelError("KERNEL_TUNNEL_INVALID", `${object}: ${problem}`, {
-        operation: `check ${object}`,
-        errno: "EINVAL",
-      });
+      if (problem !== undefined) throw invalid(tunnel, problem);
     }
+    const conflict = conflictAmong(desired ?? sets);
+    if (conflict !== undefined) throw invalid(conflict.tunnel, conflict.problem);
   }
 
-  async read(): Promise<ObservedTunnels> {
-    const [devices, rules, routes] = await Promise.all([vxlanDevices(), byFamily(ruleTables), byFamily(routesOf)]);
-    const parts = new Map<TunnelId, TunnelParts>();
-    const partsOf = (id: TunnelId): TunnelParts => parts.get(id) ?? NO_PARTS;
-    for (const family of FAMILIES) {
-      for (const table of rules[family]) {
-        const id = this.#names.idOfRouteTable(table);
-        if (id === undefined) continue;
-        const known = partsOf(id);
-        parts.set(id, { ...known, rules: { ...known.rules, [family]: known.rules[family] + 1 } });
-      }
-      for (const { table, destination, isThrow } of routes[family]) {
-        const id = this.#names.idOfRouteTable(table);
-        if (id === undefined || !isThrow) continue;
-        const known = partsOf(id);
-        const throws = { ...known.throws, [family]: [...known.throws[family], destination] };
-        parts.set(id, { ...known, throws });
-      }
-    }
-    const whole = new Map<TunnelId, Tunnel>();
-    for (const device of devices) {
-      const id = this.#names.idOfDevice(device.name);
-      if (id === undefined) continue;
-      const found = { ...partsOf(id), device: true };
-      parts.set(id, found);
-      const tunnel = tunnelOf(this.#names, device);
-      const routed = (family: IpFamily): boolean =>
-        routes[family].some((route) => route.device === device.name && route.destination === "default");
-      const complete = FAMILIES.every((family) => found.rules[family] === 1 && routed(family));
-      const excepted = [...found.throws[4], ...found.throws[6]];
-      if (complete && tunnel !== undefined && excepted.length === 1 && excepted[0] === tunnel.remote)
-        whole.set(id, tunnel);
-    }
-    return { whole, parts };
+  /**
+   * Whether the kernel has their kinds: tried once for each, so that nothing need be touched for one that it lacks.
+   * @throws KernelError KERNEL_UNSUPPORTED, naming the kinds that there are.
+   */
+  checkKinds(tunnels: Iterable<Tunnel>): Promise<void> {
+    return this.#kinds.check(tunnels);
   }
 
-  /** Makes them; what there is of the same number is taken away before. */
+  read(): Promise<ObservedTunnels> {
+    return readTunnels(this.#names);
+  }
+
+  /**
+   * Makes them; what there is of the same number is taken away before, and what the kernel cannot have beside them. A
+   * strict reverse path filter on their devices is loosened.
+   * @throws KernelError KERNEL_UNSUPPORTED, KERNEL_TOOL_FAILED; the latter also where IP in UDP has no way to the far end yet.
+   */
   async set(tunnels: readonly Tunnel[]): Promise<void> {
     await this.#run(await this.#setCommands(tunnels));
+    for (const { id } of tunnels) await loosenReversePath(this.device(id));
   }
 
   async remove(ids: Iterable<TunnelId>): Promise<void> {
@@ -116,12 +93,11 @@ export class Tunnels {
   }
 
   async #setCommands(tunnels: readonly Tunnel[]): Promise<readonly IpCommands[]> {
-    const { parts } = tunnels.length === 0 ? { parts: new Map<TunnelId, TunnelParts>() } : await this.read();
-    return tunnels.flatMap((tunnel) => {
-      const present = parts.get(tunnel.id);
-      const before = present === undefined ? [] : [deleteCommands(this.#names, tunnel.id, present)];
-      return [...before, createCommands(this.#names, tunnel)];
-    });
+    if (tunnels.length === 0) return [];
+    await this.checkKinds(tunnels);
+    const hasPorts = tunnels.some((tunnel) => fouPortOf(tunnel) !== undefined);
+    const [observed, ports] = await Promise.all([this.read(), hasPorts ? fouPorts() : []]);
+    return setCommands(this.#names, observed, ports, tunnels);
   }
 
   async #removeCommands(ids: Iterable<TunnelId>): Promise<readonly IpCommands[]> {
@@ -138,16 +114,15 @@ export class Tunnels {
   }
 }
 
+function invalid(tunnel: Tunnel, problem: string): KernelError {
+  const object = `tunnel ${tunnel.id} "${tunnel.name}"`;
+  const detail = { operation: `check ${object}`, errno: "EINVAL" };
+  return new KernelError("KERNEL_TUNNEL_INVALID", `${object}: ${problem}`, detail);
+}
+
 const stepsOf = (commands: IpCommands): readonly RenderedStep[] =>
   FAMILIES.filter((family) => commands[family].length > 0).map((family) => ({
     tool: "ip",
     args: family === 4 ? ["-batch", "-"] : ["-6", "-batch", "-"],
     input: `${commands[family].join("\n")}\n`,
   }));
-
-async function byFamily<Found>(
-  read: (family: IpFamily, protocol: number) => Promise<Found>,
-): Promise<Readonly<Record<IpFamily, Found>>> {
-  const [four, six] = await Promise.all([read(4, PROTOCOL_NUMBER), read(6, PROTOCOL_NUMBER)]);
-  return { 4: four, 6: six };
-}

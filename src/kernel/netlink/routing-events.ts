@@ -1,8 +1,8 @@
 /** What rtnetlink tells everybody about links, qdiscs and classes. Decoding is pure; `RoutingEvents` listens. */
-import type { AgentChannel, NetlinkAgent } from "./agent/agent.js";
-import { type NetlinkMessage, readMessages } from "./message.js";
+import type { NetlinkAgent } from "./agent/agent.js";
+import { EventGroups, type EventListener } from "./event-groups.js";
+import type { NetlinkMessage } from "./message.js";
 import { findAttribute, hostI32, readAttributes, sized, textOf } from "./octets.js";
-import { PROTOCOL } from "./socket.js";
 
 const GROUP = { link: 1, queueing: 4 } as const;
 const TYPE = { newLink: 16, deleteLink: 17 } as const;
@@ -13,8 +13,6 @@ const INDEX_AT = 4;
 const IFLA_IFNAME = 3;
 /** Messages of another family (bridge ports, say) are not about the link itself. */
 const FAMILY_ANY = 0;
-const RECEIVE_BUFFER = 4 * 1024 * 1024;
-const SEND_BUFFER = 65_536;
 
 interface EventSource {
   /** Netlink port of the socket that asked for the change; 0: the kernel itself. A tool's is its process id. */
@@ -38,47 +36,10 @@ export function readRoutingEvent(message: NetlinkMessage): RoutingEvent | undefi
   return { kind: "link", port, index: hostI32(body, INDEX_AT), name: textOf(name ?? Buffer.alloc(0)), gone };
 }
 
-export interface RoutingListener {
-  /** The groups are joined: from here on nothing is missed until `lost`. Again after each loss. */
-  joined(): void;
-  event(event: RoutingEvent): void;
-  /** Events may be missing. */
-  lost(reason: string): void;
-}
+export type RoutingListener = EventListener<RoutingEvent>;
 
-/** Joins the groups over an agent of its own: a flood of events must not end the one that carries transactions. */
-export class RoutingEvents {
-  readonly #channel: AgentChannel;
-  readonly #listener: RoutingListener;
-
-  constructor(agent: NetlinkAgent, listener: RoutingListener) {
-    this.#listener = listener;
-    const groups = [GROUP.link, GROUP.queueing];
-    this.#channel = agent.open(
-      { protocol: PROTOCOL.route, receiveBuffer: RECEIVE_BUFFER, sendBuffer: SEND_BUFFER, groups },
-      {
-        opened: () => listener.joined(),
-        refused: ({ reason }) => listener.lost(`no netlink socket for events: ${reason}`),
-        datagram: (octets) => this.#take(octets),
-        unsent: () => undefined,
-        failed: ({ reason }) => listener.lost(reason),
-        lost: (reason) => listener.lost(`the netlink agent for events ended (${reason})`),
-      },
-    );
-  }
-
-  close(): void {
-    this.#channel.close();
-  }
-
-  #take(octets: Buffer): void {
-    try {
-      for (const message of readMessages(octets)) {
-        const event = readRoutingEvent(message);
-        if (event !== undefined) this.#listener.event(event);
-      }
-    } catch (error) {
-      this.#listener.lost(error instanceof Error ? error.message : String(error));
-    }
+export class RoutingEvents extends EventGroups<RoutingEvent> {
+  constructor(agent: Pick<NetlinkAgent, "open">, listener: RoutingListener) {
+    super(agent, { groups: [GROUP.link, GROUP.queueing], read: readRoutingEvent }, listener);
   }
 }

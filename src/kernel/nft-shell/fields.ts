@@ -81,6 +81,21 @@ const classId: FieldCodec = {
   },
 };
 
+const NAME_LENGTH = 16;
+
+/** A device's name, in quotation marks; with NULs to its end. */
+const deviceName: FieldCodec = {
+  width: NAME_LENGTH,
+  toText: (octets) => `"${octets.toString("latin1").replace(/\0.*$/s, "")}"`,
+  fromText: (text) => {
+    const name = /^"([^"]{1,15})"$/.exec(text)?.[1];
+    if (name === undefined) return undefined;
+    const octets = Buffer.alloc(NAME_LENGTH);
+    octets.write(name, "latin1");
+    return octets;
+  },
+};
+
 const CODECS: ReadonlyMap<string, FieldCodec> = new Map([
   ["inet_proto", protocol],
   ["ipv4_addr", address(4)],
@@ -88,6 +103,7 @@ const CODECS: ReadonlyMap<string, FieldCodec> = new Map([
   ["inet_service", port],
   ["mark", mark],
   ["classid", classId],
+  ["ifname", deviceName],
 ]);
 
 /** By nft's name of the type; undefined for one that Sluice does not use. */

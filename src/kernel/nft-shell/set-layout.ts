@@ -10,7 +10,7 @@ export interface SetLayout {
 }
 
 /** By name of the set. */
-export type SetLayouts = ReadonlyMap<string, SetLayout>;
+export type SetLayouts = Pick<ReadonlyMap<string, SetLayout>, "get">;
 
 const OPENING = /^\s*(?:map|set) (\S+) \{/;
 const TYPE = /^\s*type (\w+(?: \. \w+)*)(?: : (\w+))?\s*;?$/;
@@ -20,7 +20,7 @@ const PAD = 4;
  * From the text of a table, as Sluice writes it or as `nft list` prints it: one source of truth for both. Sets with a type
  * that Sluice does not use are left out.
  */
-export function parseLayouts(text: string): SetLayouts {
+export function parseLayouts(text: string): ReadonlyMap<string, SetLayout> {
   const layouts = new Map<string, SetLayout>();
   let name: string | undefined;
   for (const line of text.split("\n")) {

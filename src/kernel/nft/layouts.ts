@@ -1,7 +1,8 @@
 /** The types of our sets, out of the very text that declares them. Pure. */
 import { dscp } from "../../model/units.js";
-import { parseLayouts, type SetLayouts } from "../nft-shell/set-layout.js";
+import { parseLayouts, type SetLayout, type SetLayouts } from "../nft-shell/set-layout.js";
 import type { DesiredState } from "../port.js";
+import { carryMapText, parseCarrySet } from "./carry-sets.js";
 import { type RulesetOptions, renderUpdate } from "./ruleset.js";
 
 const NOTHING: DesiredState = {
@@ -13,4 +14,13 @@ const NOTHING: DesiredState = {
   flows: new Map(),
 };
 
-export const layoutsOf = (options: RulesetOptions): SetLayouts => parseLayouts(renderUpdate(options, NOTHING, ""));
+/** Those of aggregates come and go; they are known by their names. */
+export function layoutsOf(options: RulesetOptions): SetLayouts {
+  const fixed = parseLayouts(renderUpdate(options, NOTHING, ""));
+  return { get: (name) => fixed.get(name) ?? carryLayout(name) };
+}
+
+function carryLayout(name: string): SetLayout | undefined {
+  const set = parseCarrySet(name);
+  return set && parseLayouts(carryMapText(set)).get(name);
+}

@@ -5,10 +5,18 @@ import type { Classifier, ClassifierContents } from "../classifier.js";
 import { refusePools } from "../dsmark/rules.js";
 import type { ElementStore } from "../element-store.js";
 import type { ChangeSteps, FlowAddition } from "../plan.js";
-import type { BackendInfo, DesiredState, FlowId, FlowRule, PoolClass, RenderedStep } from "../port.js";
+import type {
+  BackendInfo,
+  DesiredState,
+  FlowId,
+  FlowRule,
+  ManagedInterface,
+  PoolClass,
+  RenderedStep,
+} from "../port.js";
+import { carryChanges } from "./carry-elements.js";
 import { countersOf } from "./flow-elements.js";
 import { applyFlows, flowChanges } from "./flow-transaction.js";
-import { createPool, deletePool } from "./pool-elements.js";
 import { PortUse } from "./port-use.js";
 import type { RulesetOptions } from "./ruleset.js";
 import { Table } from "./table.js";
@@ -34,8 +42,9 @@ export class NftClassifier implements Classifier {
   }
 
   async read(): Promise<ClassifierContents> {
-    const { state, pools, flows, strays } = await this.#table.read();
-    return { state, intact: strays.length === 0 && (await this.#table.isIntact(state)), pools, flows };
+    const { state, pools, flows, strays, carried } = await this.#table.read();
+    const isWhole = strays.length + carryChanges(carried, pools, state.interfaces).length === 0;
+    return { state, intact: isWhole && (await this.#table.isIntact(state)), pools, flows };
   }
 
   pools(): Promise<readonly PoolClass[]> {
@@ -50,8 +59,12 @@ export class NftClassifier implements Classifier {
     return this.#table.install(desired);
   }
 
-  async changePools(gone: readonly PoolClass[], come: readonly PoolClass[]): Promise<void> {
-    await this.#elements.transact([...gone.map(deletePool), ...come.map(createPool)]);
+  async changePools(
+    gone: readonly PoolClass[],
+    come: readonly PoolClass[],
+    links: readonly ManagedInterface[],
+  ): Promise<void> {
+    await this.#table.transact(await this.#table.poolChanges(gone, come, links));
   }
 
   changeFlows(removes: readonly FlowRule[], adds: readonly FlowAddition[]): Promise<ReadonlyMap<FlowId, FlowCounters>> {
@@ -70,8 +83,10 @@ export class NftClassifier implements Classifier {
     const texts = steps.structure ? [...(await this.#table.renderInstall(desired))] : [];
     const going = new Set([...steps.poolSets, ...steps.poolRemoves].map(({ id }) => id));
     const before = going.size > 0 ? await this.#table.pools() : [];
-    const replaced = before.filter(({ id }) => going.has(id)).map(deletePool);
-    texts.push(...this.#table.renderElements([...replaced, ...steps.poolSets.map(createPool)]));
+    const replaced = before.filter(({ id }) => going.has(id));
+    const { interfaces } = desired;
+    const changed = going.size > 0 ? await this.#table.poolChanges(replaced, steps.poolSets, interfaces, desired) : [];
+    texts.push(...this.#table.renderElements(changed));
     texts.push(...this.#table.renderElements(flowChanges(steps.removes, steps.adds)));
     return texts.map(nftStep);
   }

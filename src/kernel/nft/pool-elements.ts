@@ -10,7 +10,8 @@ import { minorOfPool } from "../tc/tree.js";
 import { POOL_SET } from "./sets.js";
 
 const poolComment = (pool: PoolClass): string =>
-  `pool:${toBitsPerSecond(toBytesPerSecond(pool.rate))}:${encodeURIComponent(pool.name)}`;
+  `pool:${toBitsPerSecond(toBytesPerSecond(pool.rate))}:${encodeURIComponent(pool.name)}` +
+  (pool.only === undefined ? "" : `:${pool.only}`);
 
 export const createPool = (pool: PoolClass): ElementChange => ({
   action: "create",
@@ -30,14 +31,16 @@ export const deletePool = (pool: PoolClass): ElementChange => ({
   object: `pool ${pool.id} "${pool.name}"`,
 });
 
-/** Undefined for an element that we did not make. */
+/** What it carries stands in other maps. Undefined for an element that we did not make. */
 export function readPool(element: SetElement): PoolClass | undefined {
-  const match = /^pool:(\d{1,16}):([^:]*)$/.exec(element.comment ?? "");
+  const match = /^pool:(\d{1,16}):([^:]*)(?::([A-Za-z0-9_.-]{1,15}))?$/.exec(element.comment ?? "");
   if (match === null || element.key.length !== 4 || element.data?.length !== 4) return undefined;
   const id = hostU32(element.key, 0);
   if (hostU32(element.data, 0) !== classHandle(minorOfPool(id))) return undefined;
   try {
-    return { id, rate: Number(match[1]) as BitsPerSecond, name: decodeURIComponent(match[2] ?? "") };
+    const [, rate, name = "", only] = match;
+    const pool = { id, rate: Number(rate) as BitsPerSecond, name: decodeURIComponent(name) };
+    return only === undefined ? pool : { ...pool, only };
   } catch {
     return undefined;
   }

@@ -1,14 +1,18 @@
 /** The static part of our table as text for `nft -f`: constant in the number of sessions. Pure. */
-import { familyOf, type IpFamily } from "../../model/ip.js";
+import type { IpFamily } from "../../model/ip.js";
 import type { StructureState } from "../classifier.js";
-import { slotByClass, slotOfClass } from "../dsmark/rules.js";
-import type { DesiredState, LinkLayer, ManagedInterface, SignallingMatch, TunnelId } from "../port.js";
+import { slotByClass } from "../dsmark/rules.js";
+import type { DesiredState, LinkLayer, ManagedInterface, TunnelId } from "../port.js";
 import { accountingText, structureId } from "../structure-id.js";
-import { CLASS } from "../tc/tree.js";
+import { aggregateChainNames, aggregateChains } from "./aggregates.js";
+import { type CarrySet, carryMapText, carrySetsOf, parseCarrySet } from "./carry-sets.js";
+import type { Marking } from "./marking.js";
 import { NEIGHBOUR_DISCOVERY, neighbourRules } from "./neighbours.js";
 import { sizeWord, WORD } from "./priority-word.js";
+import { rsvpChainNames, rsvpChains, rsvpRules } from "./rsvp-messages.js";
 import { chain, classId, hex, inBlocks, lookup } from "./rule-text.js";
 import { COUNTED_SETS, POOL_SET, PORT_SETS, SESSION_SETS, type SessionSet, STATE_SET } from "./sets.js";
+import { serverRules, signallingChain, signallingRules } from "./signalling.js";
 import { SIZE_CLASSES } from "./size-class.js";
 import { STEERING_HOOK, steeringChainNames, steeringChains } from "./steering.js";
 
@@ -20,11 +24,12 @@ export const tableComment = `sluice layout ${LAYOUT}`;
 export const OWNER_COMMENT = /^\tcomment "sluice layout \d+"$/m;
 
 /** Keys of the state set. */
-export const STATE_KEY = { structure: 1, listing: 2, firstInterface: 0x100 } as const;
+export const STATE_KEY = { structure: 1, listing: 2, firstInterface: 0x100, firstCarryMap: 0x10000 } as const;
 
 const STRUCTURE_PREFIX = "structure:";
 const LISTING_PREFIX = "listing:";
 const INTERFACE_PREFIX = "interface:";
+const CARRY_PREFIX = "carry:";
 
 export const listingComment = (digest: string): string => LISTING_PREFIX + digest;
 
@@ -33,10 +38,9 @@ const interfaceComment = (link: ManagedInterface): string =>
 
 export interface TableState extends StructureState {
   readonly listing: string | undefined;
+  /** Names of the maps for aggregates. */
+  readonly carryMaps: readonly string[];
 }
-
-/** Who writes code points: the rules themselves, or DSMARK at the interfaces, to which they tell its slot. */
-export type Marking = "nftables" | "dsmark";
 
 /** So that a table of the other kind is outdated, whatever it was made for. */
 const KIND: Readonly<Record<Marking, string>> = { nftables: "", dsmark: "dsmark:" };
@@ -66,7 +70,11 @@ export function parseState(comments: readonly string[], marking: Marking = "nfta
       },
     ];
   });
-  return { structureId: structureIn(after(STRUCTURE_PREFIX), marking), listing: after(LISTING_PREFIX), interfaces };
+  const carryMaps = comments.flatMap((comment) =>
+    comment.startsWith(CARRY_PREFIX) ? (parseCarrySet(comment.slice(CARRY_PREFIX.length))?.name ?? []) : [],
+  );
+  const structure = structureIn(after(STRUCTURE_PREFIX), marking);
+  return { structureId: structure, listing: after(LISTING_PREFIX), interfaces, carryMaps };
 }
 
 const CODE_POINTS = Array.from({ length: 64 }, (_, code) => code);
@@ -137,18 +145,6 @@ const classRules = (code: number): readonly string[] => [
 const dscpChain = (code: number, marking: Marking): string =>
   chain(`dscp_${code}`, marking === "dsmark" ? slotByClass(code) : classRules(code));
 
-const signallingChain = (code: number, marking: Marking): string =>
-  chain(
-    "signalling",
-    marking === "dsmark"
-      ? slotOfClass(CLASS.signalling, code)
-      : [
-          `meta priority set 1:${CLASS.signalling.toString(16)}`,
-          `ip dscp set ${code} accept`,
-          `ip6 dscp set ${code} accept`,
-        ],
-  );
-
 /**
  * Of packets that a limit by packets let through: none may be larger than the flow's. T is taken from the word of one that
  * is not. The chains of the sizes come back instead of going on: Linux 6.1 walks every way through the chains whenever one
@@ -179,50 +175,38 @@ function sizeChains(): readonly string[] {
   ];
 }
 
-/**
- * Both directions, both families; the address of a server is part of every match, and behind a port of a server, so that
- * other packets are done with two small lookups.
- */
-export function signallingRules(matches: readonly SignallingMatch[]): readonly string[] {
-  const ports = [...new Set(matches.filter(({ servers }) => servers.length > 0).map(({ port }) => port))];
-  if (ports.length === 0) return [];
-  const list = ports.sort((left, right) => left - right).join(", ");
-  return [`th dport { ${list} } goto to_server`, `th sport { ${list} } goto from_server`];
-}
-
-function serverRules(matches: readonly SignallingMatch[], side: "d" | "s"): readonly string[] {
-  return ([4, 6] as const).flatMap((family) => {
-    const ip = family === 4 ? "ip" : "ip6";
-    const tuples = matches.flatMap((match) =>
-      match.servers
-        .filter((server) => familyOf(server) === family)
-        .map((server) => `${match.protocol} . ${server} . ${match.port}`),
-    );
-    if (tuples.length === 0) return [];
-    const elements = [...new Set(tuples)].sort().join(", ");
-    return [`meta l4proto . ${ip} ${side}addr . th ${side}port { ${elements} } goto signalling`];
-  });
-}
-
 function hookChains(desired: DesiredState, marking: Marking): readonly string[] {
   const { signalling: matches, signallingDscp: code } = desired;
-  const signalling = signallingRules(matches);
+  const sets = carrySetsIn(desired);
+  const rsvp = rsvpRules(desired);
+  const carried = sets.length > 0 ? ["goto aggregates"] : [];
+  // What is behind a port of a server, and not to or from one, comes back where something is left to be asked.
+  const verb = rsvp.length + carried.length > 0 ? "jump" : "goto";
+  const signalling = signallingRules(matches, verb);
+  const unclaimed = [...signalling, ...rsvp, ...carried];
   return [
     signallingChain(code, marking),
+    ...rsvpChains(desired, marking),
+    ...aggregateChains(sets, marking),
     chain("from_server", serverRules(matches, "s")),
     // From one server to another's port: the source is looked at too.
-    chain("to_server", [...serverRules(matches, "d"), ...signalling.slice(1)]),
-    chain("others", signalling),
+    chain("to_server", [...serverRules(matches, "d"), ...(verb === "goto" ? signalling.slice(1) : [])]),
+    chain("others", unclaimed),
     ...sessionChains(6),
     ...sessionChains(4),
     // ip_forward() sets the priority anew, so there is no earlier hook in which the class could be chosen.
     chain("forward", [
       "type filter hook forward priority mangle; policy accept;",
       `${inBlocks(PORT_SETS.all)} goto sessions4`,
-      ...signalling,
+      ...unclaimed,
     ]),
     chain("neighbours", neighbourRules(desired.interfaces)),
-    chain("output", ["type filter hook output priority mangle; policy accept;", NEIGHBOUR_DISCOVERY, ...signalling]),
+    chain("output", [
+      "type filter hook output priority mangle; policy accept;",
+      NEIGHBOUR_DISCOVERY,
+      ...signalling,
+      ...rsvp,
+    ]),
   ];
 }
 
@@ -250,7 +234,15 @@ const CHAINS: readonly string[] = [
 const tunnelsOf = (desired: DesiredState): readonly TunnelId[] =>
   [...desired.tunnels.keys()].sort((left, right) => left - right);
 
-const chainsOf = (desired: DesiredState): readonly string[] => [...CHAINS, ...steeringChainNames(tunnelsOf(desired))];
+const carrySetsIn = ({ pools, interfaces }: DesiredState): readonly CarrySet[] =>
+  carrySetsOf(pools.values(), interfaces);
+
+const chainsOf = (desired: DesiredState, marking: Marking): readonly string[] => [
+  ...CHAINS,
+  ...rsvpChainNames(desired),
+  ...aggregateChainNames(carrySetsIn(desired), marking),
+  ...steeringChainNames(tunnelsOf(desired)),
+];
 
 const MAPS: readonly string[] = [...SESSION_SETS.map((set) => set.name), POOL_SET];
 const PLAIN_SETS: readonly string[] = [STATE_SET, ...Object.values(PORT_SETS)];
@@ -264,7 +256,7 @@ export interface RulesetOptions {
 }
 
 /** Maps and empty chains: adding them again where they are changes nothing. */
-function declarations({ table, maxFlows }: RulesetOptions): string {
+function declarations({ table, maxFlows }: RulesetOptions, carried: readonly CarrySet[]): string {
   return [
     `table inet ${table} {`,
     `\tcomment "${tableComment}"`,
@@ -272,6 +264,7 @@ function declarations({ table, maxFlows }: RulesetOptions): string {
     `\tmap ${POOL_SET} {\n\t\ttype mark : classid\n\t\tsize 65536\n\t}`,
     `\tset ${STATE_SET} {\n\t\ttype mark\n\t\tsize 65536\n\t}`,
     ...Object.values(PORT_SETS).map((name) => `\tset ${name} {\n\t\ttype inet_service\n\t}`),
+    ...carried.map(carryMapText),
     "}",
   ].join("\n");
 }
@@ -282,6 +275,9 @@ function stateElements({ table, marking = "nftables" }: RulesetOptions, desired:
     ...desired.interfaces.map(
       (link, index) => `${hex(STATE_KEY.firstInterface + index)} comment "${interfaceComment(link)}"`,
     ),
+    ...carrySetsIn(desired).map(
+      ({ name }, index) => `${hex(STATE_KEY.firstCarryMap + index)} comment "${CARRY_PREFIX}${name}"`,
+    ),
   ];
   return [`flush set inet ${table} ${STATE_SET}`, `add element inet ${table} ${STATE_SET} { ${entries.join(", ")} }`];
 }
@@ -290,14 +286,16 @@ function stateElements({ table, marking = "nftables" }: RulesetOptions, desired:
 function foreignObjects(
   listing: string,
   own: readonly string[],
+  carried: readonly CarrySet[],
 ): { chains: readonly string[]; sets: readonly (readonly [string, string])[] } {
   const chains = [...listing.matchAll(/^\tchain (\S+) \{/gm)].map((match) => match[1] ?? "");
   const sets = [...listing.matchAll(/^\t(map|set) (\S+) \{/gm)].map(
     (match) => [match[1] ?? "", match[2] ?? ""] as const,
   );
+  const known = new Set([...MAPS, ...PLAIN_SETS, ...carried.map(({ name }) => name)]);
   return {
     chains: chains.filter((name) => !own.includes(name)),
-    sets: sets.filter(([, name]) => !MAPS.includes(name) && !PLAIN_SETS.includes(name)),
+    sets: sets.filter(([, name]) => !known.has(name)),
   };
 }
 
@@ -306,11 +304,12 @@ function foreignObjects(
  * @param listing the table as `nft list` prints it now, empty if there is none.
  */
 export function renderUpdate(options: RulesetOptions, desired: DesiredState, listing: string): string {
-  const { table } = options;
-  const chains = chainsOf(desired);
-  const foreign = foreignObjects(listing, chains);
+  const { table, marking = "nftables" } = options;
+  const chains = chainsOf(desired, marking);
+  const carried = carrySetsIn(desired);
+  const foreign = foreignObjects(listing, chains, carried);
   return [
-    declarations(options),
+    declarations(options, carried),
     ...chains.map((name) => `add chain inet ${table} ${name}${HOOKS.get(name) ?? ""}`),
     ...[...chains, ...foreign.chains].map((name) => `flush chain inet ${table} ${name}`),
     ...foreign.chains.map((name) => `delete chain inet ${table} ${name}`),

@@ -7,9 +7,11 @@ import type { ElementStore } from "../element-store.js";
 import type { EchoedElement, ElementChange } from "../netlink/nf-tables.js";
 import { hostU32Octets } from "../netlink/octets.js";
 import type { SetElement } from "../netlink/set-element.js";
-import { renderTransaction } from "../nft-shell/render.js";
-import type { DesiredState, FlowId, FlowRule, PoolClass } from "../port.js";
+import { inOrder, renderTransaction } from "../nft-shell/render.js";
+import type { DesiredState, FlowId, FlowRule, ManagedInterface, PoolClass } from "../port.js";
 import { runTool } from "../tool.js";
+import { carryChanges, carryChangesOf, withCarries } from "./carry-elements.js";
+import { carrySetsOf } from "./carry-sets.js";
 import {
   type AssembledFlows,
   assembleFlows,
@@ -21,7 +23,7 @@ import {
 import { layoutsOf } from "./layouts.js";
 import { type Listings, listingsAfter, listingsIn } from "./listings-after.js";
 import { renderArpTable } from "./neighbours.js";
-import { createPool, readPool, strayPool } from "./pool-elements.js";
+import { createPool, deletePool, readPool, strayPool } from "./pool-elements.js";
 import { ensurePorts, missingPorts, type PortUse, type PresentPorts } from "./port-use.js";
 import {
   listingComment,
@@ -39,6 +41,15 @@ import { COUNTED_SETS, POOL_SET, PORT_SETS, SESSION_SETS, STATE_SET, siblingsOf 
 export interface TableContents extends AssembledFlows {
   readonly state: TableState;
   readonly pools: readonly PoolClass[];
+  /** Elements of the maps of aggregates: those that are strays are not among the strays. */
+  readonly carried: readonly EchoedElement[];
+}
+
+/** Of a reading, but for flows. */
+interface PoolContents {
+  readonly pools: readonly PoolClass[];
+  readonly strays: readonly ElementChange[];
+  readonly carried: readonly EchoedElement[];
 }
 
 const FAMILIES = ["inet", "arp"] as const;
@@ -70,6 +81,10 @@ function chunksOf<Item>(items: readonly Item[], size: number): readonly (readonl
   );
 }
 
+/** Of aggregates. */
+const mapsFor = ({ pools, interfaces }: DesiredState): ReadonlySet<string> =>
+  new Set(carrySetsOf(pools.values(), interfaces).map(({ name }) => name));
+
 const digestOf = ({ inet, arp }: Listings): string =>
   createHash("sha256").update(`${inet}\n${arp}`).digest("hex").slice(0, 32);
 
@@ -97,9 +112,8 @@ export class Table {
 
   /** Everything in the maps. */
   async read(): Promise<TableContents> {
-    const state = await this.#elements.dump(STATE_SET);
-    const poolElements = await this.#elements.dump(POOL_SET);
-    const pools = poolElements.map((element) => ({ element, pool: readPool(element) }));
+    const state = await this.#state();
+    const { pools, strays: poolStrays, carried } = await this.#readPools(state);
     const mark = this.#ports.mark();
     const { flows, strays } = await this.#settled(assembleFlows(await this.#sessionElements()));
     // After the flows: the blocks of a flow come with it.
@@ -107,16 +121,29 @@ export class Table {
     const rules = [...flows.values()].map(({ rule }) => rule);
     const missing = this.#ports.isQuiet(mark) ? missingPorts(rules, present) : [];
     this.#ports.take(mark, rules, present);
-    const strayPools = pools.filter(({ pool }) => pool === undefined).map(({ element }) => strayPool(element));
-    return {
-      state: parseState(
-        state.flatMap((element) => element.comment ?? []),
-        this.#options.marking,
-      ),
-      pools: pools.flatMap(({ pool }) => pool ?? []),
-      flows,
-      strays: [...strays, ...strayPools, ...missing],
-    };
+    return { state, pools, carried, flows, strays: [...strays, ...poolStrays, ...missing] };
+  }
+
+  async #state(): Promise<TableState> {
+    const elements = await this.#elements.dump(STATE_SET);
+    return parseState(
+      elements.flatMap((element) => element.comment ?? []),
+      this.#options.marking,
+    );
+  }
+
+  async #readPools({ carryMaps }: TableState): Promise<PoolContents> {
+    const elements = (await this.#elements.dump(POOL_SET)).map((element) => ({ element, pool: readPool(element) }));
+    const carried: EchoedElement[] = [];
+    for (const set of carryMaps) {
+      for (const element of await this.#elements.dump(set)) carried.push({ set, element });
+    }
+    const pools = withCarries(
+      elements.flatMap(({ pool }) => pool ?? []),
+      carried,
+    );
+    const strays = elements.filter(({ pool }) => pool === undefined).map(({ element }) => strayPool(element));
+    return { pools, strays, carried };
   }
 
   /**
@@ -142,7 +169,25 @@ export class Table {
   }
 
   async pools(): Promise<readonly PoolClass[]> {
-    return (await this.#elements.dump(POOL_SET)).flatMap((element) => readPool(element) ?? []);
+    return (await this.#readPools(await this.#state())).pools;
+  }
+
+  /** What makes these pools go and those come, with what they carry. @param structure in which that will be; absent: as it is now */
+  async poolChanges(
+    gone: readonly PoolClass[],
+    come: readonly PoolClass[],
+    links: readonly ManagedInterface[],
+    structure?: DesiredState,
+  ): Promise<readonly ElementChange[]> {
+    const { carried } = await this.#readPools(await this.#state());
+    const sets = structure && mapsFor(structure);
+    const found = sets === undefined ? carried : carried.filter(({ set }) => sets.has(set));
+    return [...gone.map(deletePool), ...come.map(createPool), ...carryChangesOf(found, gone, come, links)];
+  }
+
+  /** One transaction, but for more than that takes. */
+  transact(changes: readonly ElementChange[]): Promise<void> {
+    return this.#inChunks(inOrder(changes));
   }
 
   async #sessionElements(): Promise<readonly EchoedElement[]> {
@@ -233,12 +278,15 @@ export class Table {
     this.#refuseForeign(listings);
     const listing = listings.inet;
     const arp = await this.#arpText(desired);
-    const { flows, pools, strays } = await this.read();
+    const { flows, pools, strays, carried } = await this.read();
+    const sets = mapsFor(desired);
     if (listing === "" || listing.includes(`\tcomment "${tableComment}"\n`)) {
       const text = renderUpdate(this.#options, desired, listing) + arp;
       if (await this.#tryCheck(text, listing === "")) {
         if (strays.length > 0) this.#warn("kernel.table.strays", { elements: strays.length });
-        return { listings, text, elements: strays };
+        const staying = carried.filter(({ set }) => sets.has(set));
+        const mended = carryChanges(staying, pools, desired.interfaces, sets);
+        return { listings, text, elements: [...strays, ...mended] };
       }
     }
     const text = renderReplacement(this.#options, desired) + arp;
@@ -246,7 +294,8 @@ export class Table {
     this.#warn("kernel.table.replaced", { flows: flows.size });
     const rules = [...flows.values()].map(({ rule }) => rule);
     const put = [...flows.values()].flatMap((flow) => createFlow(flow.rule, flow.counters));
-    return { listings, text, elements: [...pools.map(createPool), ...put, ...ensurePorts(rules)] };
+    const again = [...pools.map(createPool), ...carryChanges([], pools, desired.interfaces, sets)];
+    return { listings, text, elements: [...again, ...put, ...ensurePorts(rules)] };
   }
 
   #warn(event: string, fields: Readonly<Record<string, unknown>>): void {

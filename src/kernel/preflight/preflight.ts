@@ -15,6 +15,7 @@ import { nameChecks } from "./checks/names.js";
 import { neighbourChecks } from "./checks/neighbours.js";
 import { offloadChecks } from "./checks/offload.js";
 import { serverCheck } from "./checks/servers.js";
+import { tunnelChecks } from "./checks/tunnels.js";
 import { nodeCheck, versionChecks } from "./checks/versions.js";
 import { type Finding, unseen } from "./finding.js";
 import { type Machine, once } from "./machine.js";
@@ -27,6 +28,7 @@ export const ROUTER_CHECKS: readonly Check[] = [
   ...versionChecks,
   ...backendChecks,
   ...featureChecks,
+  ...tunnelChecks,
   ...ebpfChecks,
   ...linkChecks,
   ...htbChecks,

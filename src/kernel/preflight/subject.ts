@@ -21,6 +21,8 @@ export interface Subject {
   readonly table: string;
   readonly backend: Backend;
   readonly interfaces: readonly SubjectInterface[];
+  /** Whether RSVP is configured. */
+  readonly rsvp?: boolean;
   /** Flows that the router may hold. */
   readonly maxFlows: number;
   /** Policy servers. */

@@ -1,6 +1,8 @@
 /** Changes and differences in words, for logs and health. */
 import { describeFlow } from "../../model/flow.js";
-import type { FlowRule, KernelChange, OutOfProfile, Tunnel } from "../port.js";
+import { hasPorts } from "../../model/tunnel.js";
+import { describeMatch } from "../aggregate-match.js";
+import type { FlowRule, KernelChange, OutOfProfile, PoolClass, Tunnel } from "../port.js";
 
 const excess = (out: OutOfProfile): string => (out.action === "drop" ? "drop" : `re-mark ${out.dscp}`);
 
@@ -9,8 +11,18 @@ const flowText = (rule: FlowRule): string =>
   `${rule.rate} bit/s, burst ${rule.burst} octets, excess: ${excess(rule.outOfProfile)}` +
   (rule.tunnel === undefined ? "" : `, tunnel ${rule.tunnel}`);
 
-const tunnelText = (tunnel: Tunnel): string =>
-  `tunnel ${tunnel.id} "${tunnel.name}" ${tunnel.local}:${tunnel.sourcePort} > ${tunnel.remote}:${tunnel.destinationPort}`;
+/** Kind and both outer ends, with ports where it has any. */
+export function describeOuter({ kind, local, remote, sourcePort, destinationPort }: Tunnel): string {
+  const end = (address: string, port: number): string => (hasPorts(kind) ? `${address} port ${port}` : address);
+  return `${kind} ${end(local, sourcePort)} > ${end(remote, destinationPort)}`;
+}
+
+const tunnelText = (tunnel: Tunnel): string => `tunnel ${tunnel.id} "${tunnel.name}" ${describeOuter(tunnel)}`;
+
+/** What tells a pool's class from one that is everywhere and for sessions alone. */
+export const describePlace = ({ only, carries = [] }: PoolClass): string =>
+  (only === undefined ? "" : ` on ${only}`) +
+  (carries.length === 0 ? "" : `, carries ${carries.map(describeMatch).join("; ")}`);
 
 /** One line. */
 export function describeChange(change: KernelChange): string {
@@ -18,7 +30,7 @@ export function describeChange(change: KernelChange): string {
     case "structure":
       return "make the structure";
     case "pool.set":
-      return `set pool ${change.pool.id} "${change.pool.name}": ${change.pool.rate} bit/s`;
+      return `set pool ${change.pool.id} "${change.pool.name}": ${change.pool.rate} bit/s${describePlace(change.pool)}`;
     case "pool.remove":
       return `remove pool ${change.pool.id} "${change.pool.name}"`;
     case "tunnel.set":

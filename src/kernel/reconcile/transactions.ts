@@ -2,6 +2,7 @@
 import { KernelError } from "../../model/errors.js";
 import { type FlowCounters, ZERO_FLOW_COUNTERS } from "../../model/usage.js";
 import type { Enforced, FlowId, FlowRule, KernelChange, KernelPort, UsageSink } from "../port.js";
+import { carryText } from "../structure-id.js";
 import type { CounterMemory } from "./counter-memory.js";
 import type { DeltaTracker, Sent } from "./delta-tracker.js";
 import { describeChange } from "./describe.js";
@@ -80,10 +81,11 @@ export class Transactions {
     const tunnelSets = pendingOf(tunnels, usedTunnels);
     const poolRemoves = carriers === "all" ? unwanted(pools) : [];
     const tunnelRemoves = carriers === "all" ? unwanted(tunnels) : [];
-    // The rules name the tunnels that there are.
+    // The rules name the tunnels that there are, and the maps of aggregates.
     const otherTunnels = tunnelRemoves.length > 0 || tunnelSets.some(({ id }) => !tunnels.held.has(id));
+    const otherMaps = poolSets.length + poolRemoves.length > 0 && this.#needsOtherMaps();
     const before: readonly KernelChange[] = [
-      ...(otherTunnels ? [{ kind: "structure" } as const] : []),
+      ...(otherTunnels || otherMaps ? [{ kind: "structure" } as const] : []),
       ...tunnelSets.map((tunnel) => ({ kind: "tunnel.set", tunnel }) as const),
       ...poolSets.map((pool) => ({ kind: "pool.set", pool }) as const),
     ];
@@ -103,6 +105,12 @@ export class Transactions {
       ),
     ];
     return { removes, adds, before, after, sent };
+  }
+
+  #needsOtherMaps(): boolean {
+    const { pools, desired } = this.#parts.intent;
+    const { interfaces } = desired;
+    return carryText({ interfaces, pools: pools.desired }) !== carryText({ interfaces, pools: pools.held });
   }
 
   /**

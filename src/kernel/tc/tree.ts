@@ -13,6 +13,7 @@ import {
   type Octets,
   toBytesPerSecond,
 } from "../../model/units.js";
+import { isOn } from "../aggregate-match.js";
 import type { ManagedInterface, PoolClass, PoolId } from "../port.js";
 import { type BestEffortKind, bestEffortLeaf, type LeafSpec } from "./leaf.js";
 import { burstOf, frameOf, guaranteed, quantumOf, realTimeQueue } from "./sizes.js";
@@ -119,6 +120,7 @@ export function classesOf(
   };
   const signalling = realTime(CLASS.signalling, 1, wanted.signallingRate, LINK_BURST, SIGNALLING_QUEUE);
   const pooled = [...pools]
+    .filter((pool) => isOn(pool, wanted.name))
     .map((pool) => realTime(minorOfPool(pool.id), 0, pool.rate, POOL_BURST, POOL_QUEUE))
     .sort((left, right) => left.minor - right.minor);
   const promised = pooled.reduce((sum, spec) => sum + spec.rate, signalling.rate as number);

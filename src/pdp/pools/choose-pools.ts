@@ -2,7 +2,8 @@
 import type { Refusal } from "../../model/decision.js";
 import type { FlowDirection, FlowKey, TrafficSpec } from "../../model/flow.js";
 import type { IpAddress } from "../../model/ip.js";
-import type { PoolMap, Take } from "./pool-map.js";
+import type { Octets } from "../../model/units.js";
+import type { CommunityPool, PoolMap, Take } from "./pool-map.js";
 
 /** A flow, or what is known of it before its key is. */
 export interface WayFlow {
@@ -37,6 +38,8 @@ export interface FlowWay {
   readonly pool: string;
   /** What it takes from, that pool included, in the order of its packets. */
   readonly takes: readonly Take[];
+  /** What a tunnel adds to each packet on the way, layer 3; absent: there is none. */
+  readonly tunnelOverhead?: Octets;
 }
 
 /** A way for each flow, in the same order. */
@@ -77,13 +80,16 @@ interface Passage {
 function wayBetween(map: PoolMap, { name, pool: own }: WayRequest["class"], passage: Passage): FlowWay | undefined {
   const [from, to] = [map.communityOf(passage.from)?.name, map.communityOf(passage.to)?.name];
   const found = from === undefined || to === undefined ? undefined : map.poolFrom(from, to, name);
-  if (from !== undefined && found?.pool.links !== undefined) {
-    return along(map.linksNamed(found.pool.links, from), { pool: found.pool.name, direction: found.direction });
+  if (from !== undefined && found !== undefined) {
+    const { pool, direction } = found;
+    const links = pool.links === undefined ? map.linksFrom(from, to) : map.linksNamed(pool.links, from);
+    return { ...along(links, { pool: pool.name, direction }), ...addedBy(pool) };
   }
-  const links = map.linksFrom(from, to);
-  if (found !== undefined) return along(links, { pool: found.pool.name, direction: found.direction });
-  return own === undefined ? undefined : along(links, { pool: own, direction: passage.direction });
+  return own === undefined ? undefined : along(map.linksFrom(from, to), { pool: own, direction: passage.direction });
 }
+
+const addedBy = ({ tunnelOverhead }: CommunityPool): Pick<FlowWay, "tunnelOverhead"> =>
+  tunnelOverhead === undefined ? {} : { tunnelOverhead };
 
 /** The links at the sender's end, the pool, the links at the receiver's end. */
 const along = (links: readonly Take[], pool: Take): FlowWay => ({

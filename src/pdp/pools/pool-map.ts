@@ -1,6 +1,7 @@
 /** Where communities, links and pools are: what is asked for each session, as tables. */
 import type { FlowDirection } from "../../model/flow.js";
 import type { IpAddress } from "../../model/ip.js";
+import type { Octets } from "../../model/units.js";
 import { PrefixTable } from "./prefix-table.js";
 
 /** Users between whom and others bandwidth is set aside. */
@@ -29,6 +30,8 @@ export interface CommunityPool {
   readonly direction: "both" | "forward";
   /** Names of the links that it lies in; if undefined, all between its communities. */
   readonly links?: readonly string[] | undefined;
+  /** What its tunnel adds to each packet, layer 3; absent: it is carried in none. */
+  readonly tunnelOverhead?: Octets | undefined;
 }
 
 /** A pool or link that packets of one direction of a session take from, and which of its two directions. */

@@ -7,7 +7,15 @@ import type { Clock, Timer } from "../../model/clock.js";
 import type { Refusal } from "../../model/decision.js";
 import type { IpAddress } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
-import { type BitsPerSecond, bitsPerSecond, type Dscp, type Millis, octets } from "../../model/units.js";
+import {
+  type BitsPerSecond,
+  bitsPerSecond,
+  type Dscp,
+  type Millis,
+  millis,
+  octets,
+  type Timestamp,
+} from "../../model/units.js";
 import {
   type AggregateReport,
   type PacketShape,
@@ -25,10 +33,17 @@ export interface ReservedPool extends PacketShape {
   /** Of its other edge. */
   readonly remote: IpAddress;
   readonly dscp: Dscp;
-  /** `both`: granted is the smaller of the two. `forward`: only what goes to the other edge counts. */
+  /**
+   * `both`: granted is the smaller of the two, and both follow the larger want of both ends. `forward`: only what goes to the
+   * other edge counts.
+   */
   readonly direction: "both" | "forward";
-  /** How long the other edge may take to reserve its direction before a part counts as the answer. */
+  /** The most that this end reserves for the other's sake where that wants more; layer 2. Absent: what is wanted here. */
+  readonly ceiling?: BitsPerSecond;
+  /** How long after a request both directions may take before a part counts as the answer. */
   readonly patience: Millis;
+  /** Number of the tunnel that carries the pool's sessions: reserved for is its outer flow. */
+  readonly tunnel?: number;
 }
 
 export interface RsvpReservationsOptions {
@@ -43,6 +58,7 @@ export interface RsvpReservationsOptions {
 }
 
 interface Asked {
+  readonly at: Timestamp;
   /** Layer 2, as it was asked for. */
   readonly rate: BitsPerSecond;
   readonly aggregate: PolicyAggregate;
@@ -59,6 +75,8 @@ interface Reserved {
   incoming: BitsPerSecond;
   /** Until a part counts as the answer. */
   waiting: Timer | undefined;
+  /** Why it is not what was asked for, as far as the network or the router said so; a sentence's end. */
+  problem: string | undefined;
 }
 
 const NOTHING = bitsPerSecond(0);
@@ -72,9 +90,7 @@ export class RsvpReservations implements ReservationPort {
 
   constructor(options: RsvpReservationsOptions) {
     this.#options = options;
-    const all = options.pools.map((pool): Reserved => {
-      return { pool, asked: undefined, size: NOTHING, outgoing: NOTHING, incoming: NOTHING, waiting: undefined };
-    });
+    const all = options.pools.map((pool) => nothingOf(pool));
     this.#byName = new Map(all.map((reserved) => [reserved.pool.name, reserved]));
     this.#byId = new Map(all.map((reserved) => [reserved.pool.id, reserved]));
   }
@@ -86,8 +102,10 @@ export class RsvpReservations implements ReservationPort {
       return;
     }
     const request = (reserved.asked?.aggregate.request ?? 0) + 1;
-    const asked = { rate, aggregate: aggregateOf(reserved.pool, rate, request), answered: false };
+    const at = this.#options.clock.now();
+    const asked = { at, rate, aggregate: aggregateOf(reserved.pool, rate, request), answered: false };
     reserved.asked = asked;
+    reserved.problem = undefined;
     this.#stopWaiting(reserved);
     this.#ask(reserved, asked).catch((error: unknown) => {
       this.#options.log.error("pdp.reserve-failed", { pool, error });
@@ -103,8 +121,18 @@ export class RsvpReservations implements ReservationPort {
     if (incoming !== undefined) reserved.incoming = incoming;
     if (reason !== "") this.#options.log.warn("pdp.aggregate", { pool: reserved.pool.name, state, reason });
     // Of an earlier request it says what there is, but not what becomes of this one.
-    if (asked.aggregate.request !== request) this.#takeBack(reserved);
-    else this.#judge(reserved, asked, state === "refused" || state === "lost");
+    if (asked.aggregate.request !== request) {
+      this.#takeBack(reserved);
+      return;
+    }
+    const isFinal = state === "refused" || state === "lost";
+    if (isFinal) reserved.problem = reason === "" ? `it was ${state}` : reason;
+    this.#judge(reserved, asked, isFinal);
+  }
+
+  /** For health: one sentence for each pool that the network does not reserve as it was asked to. */
+  problems(): readonly string[] {
+    return [...this.#byName.values()].flatMap((reserved) => problemOf(reserved) ?? []);
   }
 
   close(): void {
@@ -116,6 +144,7 @@ export class RsvpReservations implements ReservationPort {
     // Of a router that did not report nobody knows: it is asked for its state.
     if (done.admitted || done.reason === "routerUnavailable" || reserved.asked !== asked || asked.answered) return;
     this.#options.log.error("pdp.reserve-refused", { pool: reserved.pool.name, error: done.text });
+    reserved.problem = done.text;
     this.#refused(reserved, asked, reserved.size);
   }
 
@@ -132,6 +161,7 @@ export class RsvpReservations implements ReservationPort {
 
   #confirmed(reserved: Reserved, asked: Asked): void {
     this.#stopWaiting(reserved);
+    reserved.problem = undefined;
     if (asked.answered && reserved.size === asked.rate) return;
     asked.answered = true;
     reserved.size = asked.rate;
@@ -150,13 +180,19 @@ export class RsvpReservations implements ReservationPort {
     const left = roomIn(grantedOf(reserved), reserved.pool);
     if (left >= reserved.size) return;
     reserved.size = left;
+    reserved.problem ??= "a part was taken back";
     this.#options.events().takenBack(reserved.pool.name, left);
   }
 
-  /** More is there than was told, and not all: the rest may be under way, as the other edge reserves for itself. */
+  /** More is there than was told, and not all: the rest may be under way, as the other edge follows with its direction. */
   #await(reserved: Reserved, asked: Asked): void {
-    reserved.waiting ??= this.#options.clock.after(reserved.pool.patience, () => {
+    const { clock } = this.#options;
+    const { patience } = reserved.pool;
+    // Sessions wait from the request on; nobody waits for what comes after the answer.
+    const rest = asked.answered ? patience : millis(Math.max(0, asked.at + patience - clock.now()));
+    reserved.waiting ??= clock.after(rest, () => {
       reserved.waiting = undefined;
+      reserved.problem ??= "the way back is smaller";
       this.#refused(reserved, asked, roomIn(grantedOf(reserved), reserved.pool));
     });
   }
@@ -167,11 +203,39 @@ export class RsvpReservations implements ReservationPort {
   }
 }
 
+const nothingOf = (pool: ReservedPool): Reserved => ({
+  pool,
+  asked: undefined,
+  size: NOTHING,
+  outgoing: NOTHING,
+  incoming: NOTHING,
+  waiting: undefined,
+  problem: undefined,
+});
+
 function aggregateOf(pool: ReservedPool, layer2: BitsPerSecond, request: number): PolicyAggregate {
-  const { id, remote, dscp, packetSize } = pool;
+  const { id, remote, dscp, packetSize, direction, ceiling = NOTHING, tunnel } = pool;
   const rate = reservedFor(layer2, pool);
   const burst = octets(Math.max(packetSize, Math.ceil((rate * BURST_SECONDS) / 8)));
-  return { pool: id, remote, dscp, rate, burst, packetSize, request };
+  // A pool that was made larger by hand has left its ceiling behind.
+  const most = reservedFor(bitsPerSecond(Math.max(ceiling, layer2)), pool);
+  return {
+    pool: id,
+    remote,
+    dscp,
+    rate,
+    burst,
+    packetSize,
+    request,
+    ...(direction === "both" ? { ceiling: most } : {}),
+    ...(tunnel === undefined ? {} : { tunnel }),
+  };
+}
+
+function problemOf({ pool, asked, size, problem }: Reserved): string | undefined {
+  if (problem === undefined || asked === undefined) return undefined;
+  const { name, remote } = pool;
+  return `pool ${name}: ${size} of ${asked.rate} bit/s are reserved towards ${remote}: ${problem}`;
 }
 
 /** Layer 3. */

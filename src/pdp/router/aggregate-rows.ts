@@ -3,7 +3,7 @@
  * Pools count at layer 2, reservations at layer 3.
  */
 import { type Binding, decodeClientSi } from "../../cops/pr/bindings.js";
-import { splitPrid } from "../../cops/pr/oid.js";
+import { splitPrid, ZERO_OID } from "../../cops/pr/oid.js";
 import { pib } from "../../cops/pr/pib/index.js";
 import { decodeRow, encodeRow, pridOf, type RowOf } from "../../cops/pr/prc.js";
 import { addressToBytes, type IpAddress } from "../../model/ip.js";
@@ -22,6 +22,13 @@ export interface PolicyAggregate {
   readonly packetSize: Octets;
   /** 1..2^32-1; another for each request of the pool. */
   readonly request: number;
+  /**
+   * The most that each edge reserves where the other wants more than itself; layer 3, whole kbit/s. Absent: each direction
+   * stands for itself.
+   */
+  readonly ceiling?: BitsPerSecond;
+  /** Number of the tunnel whose outer flow it is for: the instance of its sluiceTunnel row. */
+  readonly tunnel?: number;
 }
 
 /** What a router says of an aggregate. Layer 3; undefined while nothing is known of a direction. */
@@ -35,7 +42,8 @@ export interface AggregateReport {
   readonly reason: string;
 }
 
-export function aggregateRow({ pool, remote, dscp, rate, burst, packetSize, request }: PolicyAggregate): Binding {
+export function aggregateRow(aggregate: PolicyAggregate): Binding {
+  const { pool, remote, dscp, rate, burst, packetSize, request, ceiling = 0, tunnel } = aggregate;
   const remoteAddr = addressToBytes(remote);
   return encodeRow(pib.sluiceAggregate, pool, {
     pool: pridOf(pib.sluicePool, pool),
@@ -46,6 +54,8 @@ export function aggregateRow({ pool, remote, dscp, rate, burst, packetSize, requ
     burstSize: Math.ceil(burst),
     packetSize,
     request,
+    ceiling: Math.ceil(ceiling / 1000),
+    tunnel: tunnel === undefined ? ZERO_OID : pridOf(pib.sluiceTunnel, tunnel),
   });
 }
 

@@ -35,6 +35,8 @@ export interface FlowRows {
   readonly targets: ClassTargets;
   /** Octets, layer 3, where it is known. */
   readonly packetSize: Octets | undefined;
+  /** Instance of the sluiceTunnel row that carries the flow's packets from the router on; absent: none does. */
+  readonly tunnel?: number | undefined;
 }
 
 export const tokenBucketRow = (instance: number, { rate, burst }: TrafficSpec): Binding =>
@@ -54,6 +56,7 @@ export function flowBindings({
   parameters,
   targets,
   packetSize,
+  tunnel,
 }: FlowRows): readonly Binding[] {
   const drop = targets.outOfProfile === undefined;
   return [
@@ -82,6 +85,7 @@ export function flowBindings({
       session,
       clfrElement: pridOf(pib.dsClfrElement, instance),
       packetSize: packetSize ?? 0,
+      tunnel: tunnel === undefined ? ZERO_OID : pridOf(pib.sluiceTunnel, tunnel),
     }),
   ];
 }

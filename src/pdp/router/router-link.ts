@@ -12,28 +12,26 @@ import { decodeRow } from "../../cops/pr/prc.js";
 import { decisionName } from "../../cops/sip/ladder-name.js";
 import type { Refusal, RefusalReason } from "../../model/decision.js";
 import { DecodeError, SluiceError } from "../../model/errors.js";
-import type { TrafficSpec } from "../../model/flow.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
 import type { BitsPerSecond, Millis, Octets } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Enforcement, EnforcementChange, EnforcementEvents } from "../enforcement.js";
-import type { InstalledFlow, SessionRecord } from "../session-record.js";
-import {
-  type AggregateReport,
-  aggregateReports,
-  aggregateRow,
-  type PolicyAggregate,
-  supportsAggregates,
-} from "./aggregate-rows.js";
-import { basePolicy, type PolicyClass, type PolicyPool, poolRateRow, targetKey } from "./base-policy.js";
-import { type ClassTargets, flowBindings, flowRemovals, tokenBucketRow } from "./flow-rows.js";
+import type { SessionRecord } from "../session-record.js";
+import { type AggregateReport, aggregateReports, aggregateRow, type PolicyAggregate } from "./aggregate-rows.js";
+import { basePolicy, type PolicyClass, type PolicyPool, poolRateRow } from "./base-policy.js";
+import { flowRemovals } from "./flow-rows.js";
+import { SessionRows } from "./session-rows.js";
+import { supportedClasses } from "./supported-classes.js";
+import { type PolicyTunnel, tunnelRow } from "./tunnel-rows.js";
 
 export interface RouterLinkOptions {
   /** PEP-ID of the router that enforces for us; others are refused. */
   readonly router: string;
   readonly pools: readonly PolicyPool[];
   readonly classes: readonly PolicyClass[];
+  /** Those that end at the router; none if left out. */
+  readonly tunnels?: readonly PolicyTunnel[];
   /** Longest wait for a report. */
   readonly timeout: Millis;
   readonly log: Logger;
@@ -53,18 +51,19 @@ interface Channel {
   readonly told: ReadonlySet<SessionId>;
   /** Whether the router can reserve. */
   readonly aggregates: boolean;
+  /** Whether the router can steer flows into tunnels. */
+  readonly tunnels: boolean;
 }
 
 export class RouterLink implements Enforcement {
   readonly #options: RouterLinkOptions;
   /** As they are now: `resize` changes their rates. */
   readonly #pools: Map<string, PolicyPool>;
-  readonly #targets: ReadonlyMap<string, ClassTargets>;
+  readonly #sessions: SessionRows;
   /** Those that the router shall have, by pool. */
   readonly #aggregates = new Map<number, PolicyAggregate>();
   /** What came between a complete policy and its being sent: the last of each kind and pool. */
   readonly #untold = new Map<string, () => Promise<unknown>>();
-  readonly #buckets = new BucketTable();
   #channel: Channel | undefined;
   /** Asked for its policy, and not answered yet. */
   #next: Channel | undefined;
@@ -72,7 +71,7 @@ export class RouterLink implements Enforcement {
   constructor(options: RouterLinkOptions) {
     this.#options = options;
     this.#pools = new Map(options.pools.map((pool) => [pool.name, pool]));
-    this.#targets = basePolicy(options.pools, options.classes).targets;
+    this.#sessions = new SessionRows(basePolicy(options.pools, options.classes).targets, options.tunnels ?? []);
   }
 
   get connected(): boolean {
@@ -89,13 +88,17 @@ export class RouterLink implements Enforcement {
     // Until the answer is on its way there is no channel: a change would overtake what it builds on.
     this.#channel = undefined;
     this.#untold.clear();
-    const aggregates = this.#canReserve(peer, req);
-    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)), aggregates };
+    const { aggregates, tunnels } = this.#abilitiesOf(peer, req);
+    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)), aggregates, tunnels };
     const base = basePolicy([...this.#pools.values()], this.#options.classes);
+    const reserved = [...this.#aggregates.values()].filter(({ tunnel }) => tunnels || tunnel === undefined);
     const bindings = [
       ...base.bindings,
-      ...(aggregates ? [...this.#aggregates.values()].map(aggregateRow) : []),
-      ...live.flatMap((record) => this.#bindingsOf(record.id, record.class ?? "", record.flows)),
+      ...(tunnels ? (this.#options.tunnels ?? []).map(tunnelRow) : []),
+      ...(aggregates ? reserved.map(aggregateRow) : []),
+      ...live.flatMap(({ id, class: name = "", flows }) =>
+        this.#sessions.bindings({ session: id, class: name, flows }, tunnels),
+      ),
     ];
     return { decisions: encodeProvisioning({ removals: [], bindings }) };
   }
@@ -131,6 +134,12 @@ export class RouterLink implements Enforcement {
     }
     const { router } = this.#options;
     if (!channel.aggregates) return refuse("routerFailed", `router ${router} cannot reserve: it speaks no RSVP`);
+    if (aggregate.tunnel !== undefined && !channel.tunnels) {
+      return refuse(
+        "routerFailed",
+        `router ${router} cannot reserve for tunnel ${aggregate.tunnel}: it has no tunnels`,
+      );
+    }
     return this.#carryOut(channel, { removals: [], bindings: [aggregateRow(aggregate)] });
   }
 
@@ -167,18 +176,18 @@ export class RouterLink implements Enforcement {
     this.#options.log.warn("pdp.router-lost", { router: peer.pepId, reason });
   }
 
-  async change({
-    session,
-    class: className,
-    remove,
-    install,
-  }: EnforcementChange): Promise<{ admitted: true } | Refusal> {
+  async change(change: EnforcementChange): Promise<{ admitted: true } | Refusal> {
+    const { session, class: className, remove, install } = change;
+    const { router } = this.#options;
     const channel = this.#channel;
-    if (channel === undefined) {
-      return refuse("routerUnavailable", `router ${this.#options.router} is not connected`);
+    if (channel === undefined) return refuse("routerUnavailable", `router ${router} is not connected`);
+    const tunnel = install.map((flow) => this.#sessions.tunnelOf(flow)).find((found) => found !== undefined);
+    if (tunnel !== undefined && !channel.tunnels) {
+      return refuse("routerFailed", `router ${router} has no tunnels, and pool ${tunnel.pool} is carried in one`);
     }
     const removals: readonly Removal[] = remove.flatMap(({ instance }) => flowRemovals(instance));
-    return this.#carryOut(channel, { removals, bindings: this.#bindingsOf(session, className, install) }, session);
+    const bindings = this.#sessions.bindings({ session, class: className, flows: install }, channel.tunnels);
+    return this.#carryOut(channel, { removals, bindings }, session);
   }
 
   /** One transaction of the router. @param session - that it is about, for the trace */
@@ -207,30 +216,20 @@ export class RouterLink implements Enforcement {
     }
   }
 
-  #bindingsOf(session: SessionId, className: string, flows: readonly InstalledFlow[]): readonly Binding[] {
-    const buckets = new Map<number, Binding>();
-    const rows = flows.flatMap(({ instance, flow, pool }) => {
-      const targets = this.#targets.get(targetKey(className, pool));
-      if (targets === undefined) return [];
-      const { key, traffic } = flow;
-      const parameters = this.#buckets.instanceOf(traffic);
-      buckets.set(parameters, tokenBucketRow(parameters, traffic));
-      return flowBindings({ instance, session, key, parameters, targets, packetSize: traffic.packetSize });
-    });
-    return [...buckets.values(), ...rows];
-  }
-
   /** A complete policy with rows of a class that the router does not know would be refused as a whole. */
-  #canReserve(peer: PdpPeer, req: ReqMessage): boolean {
-    const { log } = this.#options;
+  #abilitiesOf(peer: PdpPeer, req: ReqMessage): Pick<Channel, "aggregates" | "tunnels"> {
+    const { log, tunnels = [] } = this.#options;
+    const router = peer.pepId;
     try {
-      const able = supportsAggregates(req.named);
-      if (!able && this.#aggregates.size > 0) log.error("pdp.router-without-rsvp", { router: peer.pepId });
-      return able;
+      const supported = supportedClasses(req.named);
+      const [reserves, steers] = [pib.sluiceAggregate, pib.sluiceTunnel].map(({ entry }) => supported.has(entry));
+      if (!reserves && this.#aggregates.size > 0) log.error("pdp.router-without-rsvp", { router });
+      if (!steers && tunnels.length > 0) log.error("pdp.router-without-tunnels", { router });
+      return { aggregates: reserves === true, tunnels: steers === true };
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      log.warn("pdp.request-unreadable", { router: peer.pepId, error: error.message });
-      return false;
+      log.warn("pdp.request-unreadable", { router, error: error.message });
+      return { aggregates: false, tunnels: false };
     }
   }
 
@@ -244,21 +243,6 @@ export class RouterLink implements Enforcement {
       if (!(error instanceof DecodeError)) throw error;
       this.#options.log.warn("pdp.accounting-unreadable", { error: error.message });
     }
-  }
-}
-
-/**
- * Equal parameters share a row (UNIQUENESS of dsTBParam). Rows are written again with every flow that uses
- * them, which changes nothing, and stay when the last flow has gone: there are few, one per codec.
- */
-class BucketTable {
-  readonly #instances = new Map<string, number>();
-
-  instanceOf({ rate, burst }: TrafficSpec): number {
-    const key = `${Math.ceil(rate / 1000)} ${Math.ceil(burst)}`;
-    const instance = this.#instances.get(key) ?? this.#instances.size + 1;
-    this.#instances.set(key, instance);
-    return instance;
   }
 }
 

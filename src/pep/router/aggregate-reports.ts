@@ -2,6 +2,7 @@
  * Tells the policy server what the network grants of the aggregates that it wants: each change, each answer, and all of
  * them after each policy.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Binding } from "../../cops/pr/bindings.js";
 import { pib } from "../../cops/pr/pib/index.js";
 import { encodeRow, type RowOf } from "../../cops/pr/prc.js";
@@ -79,11 +80,14 @@ export class AggregateReports {
 function nextEntry(before: Entry | undefined, aggregate: ProvisionedAggregate): Entry {
   const { wanted } = aggregate;
   const known = before?.aggregate.wanted;
-  if (before === undefined || known?.remote !== wanted.remote || known.dscp !== wanted.dscp) {
+  if (before === undefined || known === undefined || !isBetweenSame(known, wanted)) {
     return { aggregate, state: undefined, answered: false, confirmed: false, outgoing: false, incoming: false };
   }
   return isSame(known, wanted) ? { ...before, aggregate } : { ...before, aggregate, answered: false, confirmed: false };
 }
+
+const isBetweenSame = (one: WantedAggregate, other: WantedAggregate): boolean =>
+  one.remote === other.remote && one.dscp === other.dscp && isDeepStrictEqual(one.tunnel, other.tunnel);
 
 const isSame = (one: WantedAggregate, other: WantedAggregate): boolean =>
   one.rate === other.rate && one.burst === other.burst && one.packetSize === other.packetSize;

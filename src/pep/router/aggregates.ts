@@ -12,6 +12,22 @@ export interface WantedAggregate {
   readonly rate: BitsPerSecond;
   readonly burst: Octets;
   readonly packetSize: Octets;
+  /**
+   * The most that this edge reserves towards the other where that wants more of its way back than is wanted here; layer 3.
+   * Absent: each direction stands for itself, and the other edge is told nothing of what is wanted here.
+   */
+  readonly ceiling?: BitsPerSecond;
+  /** Reserved for is its outer flow; absent: whatever has the code point. */
+  readonly tunnel?: OuterFlow;
+}
+
+/** The packets of a tunnel to the remote edge. Ports are the same at both ends, and 0 where the protocol has none. */
+export interface OuterFlow {
+  readonly protocol: number;
+  /** The end here. */
+  readonly local: IpAddress;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
 }
 
 /** What the network has granted; layer 3. `incoming`: from the remote edge to here. */

@@ -14,15 +14,26 @@ export const INSTALLABLE: readonly Prc[] = ALL_CLASSES.filter(
   ({ access }) => access === "install" || access === "install-notify",
 );
 
-/** Those of a router that reserves nothing. */
-const WITHOUT_AGGREGATES = INSTALLABLE.filter(({ entry }) => entry !== pib.sluiceAggregate.entry);
+/** What not every router can do. */
+export interface RouterAbilities {
+  /** It reserves aggregates. */
+  readonly aggregates: boolean;
+  /** It steers flows into tunnels. */
+  readonly tunnels: boolean;
+}
 
-/** @param reserves - whether the router can reserve aggregates */
-export const installable = (reserves: boolean): readonly Prc[] => (reserves ? INSTALLABLE : WITHOUT_AGGREGATES);
+export function installable({ aggregates, tunnels }: RouterAbilities): readonly Prc[] {
+  const without = [...(aggregates ? [] : [pib.sluiceAggregate]), ...(tunnels ? [] : [pib.sluiceTunnel])];
+  const entries = new Set(without.map(({ entry }) => entry));
+  return INSTALLABLE.filter(({ entry }) => !entries.has(entry));
+}
 
-export function capabilityBindings({ name, maxMessage }: RouterIdentity, reserves: boolean): readonly Binding[] {
-  const reported = reserves ? [pib.sluiceUsage, pib.sluiceAggregateState] : [pib.sluiceUsage];
-  const supported = [...installable(reserves), ...reported];
+export function capabilityBindings(
+  { name, maxMessage }: RouterIdentity,
+  abilities: RouterAbilities,
+): readonly Binding[] {
+  const reported = abilities.aggregates ? [pib.sluiceUsage, pib.sluiceAggregateState] : [pib.sluiceUsage];
+  const supported = [...installable(abilities), ...reported];
   return [
     ...supported.map((prc, index) =>
       encodeRow(pib.frwkPrcSupport, index + 1, { supportedPrc: prc.entry, supportedAttrs: attributeBits(prc) }),

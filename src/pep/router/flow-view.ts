@@ -8,18 +8,19 @@ import { pib } from "../../cops/pr/pib/index.js";
 import type { RowOf } from "../../cops/pr/prc.js";
 import type { PriChange, PriTransaction } from "../../cops/pr/pri-store.js";
 import type { PriView } from "../../cops/pr/pri-view.js";
-import type { FlowId, FlowRule, OutOfProfile, PoolClass, PoolId } from "../../kernel/port.js";
+import type { FlowId, FlowRule, OutOfProfile, PoolClass, PoolId, Tunnel, TunnelId } from "../../kernel/port.js";
 import { type FlowKey, IP_PROTOCOL, type TransportProtocol } from "../../model/flow.js";
 import { addressFromBytes } from "../../model/ip.js";
 import type { SessionId } from "../../model/session.js";
 import { dscp, kilobitsPerSecond, octets } from "../../model/units.js";
+import { readTunnels, tunnelOf } from "./tunnel-view.js";
 
 export type FlowReading =
   | { readonly ok: true; readonly rule: FlowRule }
   | { readonly ok: false; readonly text: string };
 
 /** Of a flow that no session row names: installed by a policy server that does not know the class. */
-const NO_SESSION_ROW = { session: "0".repeat(16) as SessionId, packetSize: 0 };
+const NO_SESSION_ROW = { session: "0".repeat(16) as SessionId, packetSize: 0, tunnel: ZERO_OID };
 
 const fail = (text: string): FlowReading => ({ ok: false, text });
 
@@ -56,7 +57,10 @@ export function readFlow(view: PriView, element: FlowId, shared = new SharedText
   if (typeof key === "string") return fail(key);
   const excess = excessOf(view, meter.row.failNext);
   if (typeof excess === "string") return fail(excess);
-  const { session, packetSize } = view.row(pib.sluiceSession, element) ?? NO_SESSION_ROW;
+  const sessionRow = view.row(pib.sluiceSession, element) ?? NO_SESSION_ROW;
+  const { session, packetSize } = sessionRow;
+  const tunnel = tunnelOf(view, sessionRow);
+  if (tunnel === "unknown") return fail("its tunnel is none");
   return {
     ok: true,
     // One literal: a rule that is copied and then extended takes four times its room in V8.
@@ -70,6 +74,7 @@ export function readFlow(view: PriView, element: FlowId, shared = new SharedText
       burst: octets(bucket.row.burstSize),
       ...(packetSize === 0 ? {} : { packetSize: octets(packetSize) }),
       outOfProfile: excess,
+      ...(tunnel === undefined ? {} : { tunnel }),
     },
   };
 }
@@ -126,16 +131,20 @@ export function readPools(view: PriView): ReadonlyMap<PoolId, PoolClass> {
   return pools;
 }
 
-/** What a transaction makes of flows and pools. */
+/** What a transaction makes of flows, pools and tunnels. */
 export interface PolicyReading {
   /** The flows that it touched, as they are to be; undefined for one that goes. */
   readonly touched: ReadonlyMap<FlowId, FlowRule | undefined>;
+  /** All of them, as are the tunnels. */
   readonly pools: ReadonlyMap<PoolId, PoolClass>;
+  readonly tunnels: ReadonlyMap<TunnelId, Tunnel>;
 }
 
 /** The reading, or why it cannot be enforced. */
 export function readChanges({ after, changes }: Pick<PriTransaction, "after" | "changes">): PolicyReading | string {
   const pools = readPools(after);
+  const tunnels = readTunnels(after);
+  if (typeof tunnels === "string") return tunnels;
   const touched = new Map<FlowId, FlowRule | undefined>();
   const shared = new SharedText();
   for (const id of touchedFlows(after, changes)) {
@@ -146,14 +155,14 @@ export function readChanges({ after, changes }: Pick<PriTransaction, "after" | "
     }
     touched.set(id, reading?.rule);
   }
-  return { touched, pools };
+  return { touched, pools, tunnels };
 }
 
 const PER_FLOW = new Set(
   [pib.dsClfrElement, pib.dsMeter, pib.dsAlgDrop, pib.frwkIpFilter, pib.frwkBaseFilter].map((prc) => prc.entry),
 );
-/** Rows that no flow depends on. */
-const NOT_OF_FLOWS = new Set([pib.sluiceAggregate.entry]);
+/** Rows that no flow depends on: it names its tunnel, whatever that is like. */
+const NOT_OF_FLOWS = new Set([pib.sluiceAggregate, pib.sluiceTunnel].map((prc) => prc.entry));
 const HARMLESS = new Set([pib.dsTBParam, pib.sluiceSession].map((prc) => prc.entry));
 
 /**

@@ -27,7 +27,7 @@ import type { FlowCounters } from "../../model/usage.js";
 import { AggregateReports } from "./aggregate-reports.js";
 import { type ProvisionedAggregate, readAggregates, touchesAggregates } from "./aggregate-view.js";
 import type { Aggregates } from "./aggregates.js";
-import { capabilityBindings, installable, type RouterIdentity } from "./capabilities.js";
+import { capabilityBindings, installable, type RouterAbilities, type RouterIdentity } from "./capabilities.js";
 import { type PolicyReading, readChanges } from "./flow-view.js";
 import type { UsageJournal } from "./usage-journal.js";
 import { usageBindings } from "./usage-rows.js";
@@ -39,6 +39,8 @@ export interface RouterPepOptions {
   readonly journal: UsageJournal;
   /** Absent: nothing is reserved in the network, and a policy server that wants it is refused. */
   readonly aggregates?: Aggregates | undefined;
+  /** Whether the kernel's back end steers into tunnels; without, a policy server that wants it is refused. */
+  readonly tunnels?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** Most instances that a policy server may install. */
@@ -118,7 +120,7 @@ export class RouterPep implements PepHandlers {
     this.#handle = Buffer.alloc(4);
     this.#handle.writeUInt32BE(++this.#handleNumber);
     this.#store = this.#newStore();
-    const named = encodeClientSi(capabilityBindings(identity, this.#aggregates !== undefined));
+    const named = encodeClientSi(capabilityBindings(identity, this.#abilities()));
     try {
       const dec = await this.#client?.request({ handle: this.#handle, context: CONFIGURATION_CONTEXT, named });
       // An error is no policy: what is in force stays until there is one.
@@ -200,12 +202,12 @@ export class RouterPep implements PepHandlers {
 
   /** Only what the transaction touched is looked at, unless it is the complete policy. Gives the final counters. */
   async #enforce(
-    { touched, pools }: PolicyReading,
+    { touched, pools, tunnels }: PolicyReading,
     scope: "complete" | "incremental",
   ): Promise<ReadonlyMap<FlowId, FlowCounters>> {
     const { kernel, log } = this.#options;
-    if (scope === "incremental") return (await kernel.update({ flows: touched, pools })).finals;
-    const { finals, changes } = await kernel.replace({ flows: touched, pools });
+    if (scope === "incremental") return (await kernel.update({ flows: touched, pools, tunnels })).finals;
+    const { finals, changes } = await kernel.replace({ flows: touched, pools, tunnels });
     log.info("router.in-sync", { flows: this.desired.flows.size, changes, swept: finals.size });
     return finals;
   }
@@ -241,8 +243,11 @@ export class RouterPep implements PepHandlers {
   }
 
   #newStore(): PriStore {
-    const classes = installable(this.#aggregates !== undefined);
-    return new PriStore({ classes, maxInstances: this.#options.maxInstances });
+    return new PriStore({ classes: installable(this.#abilities()), maxInstances: this.#options.maxInstances });
+  }
+
+  #abilities(): RouterAbilities {
+    return { aggregates: this.#aggregates !== undefined, tunnels: this.#options.tunnels === true };
   }
 
   /** Decisions are put into force and reported one after the other: RFC 3084 §3.3 wants reports in order. */

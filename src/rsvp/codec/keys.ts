@@ -1,6 +1,6 @@
 /** Strings that are equal for values that name the same thing, for maps of state; and the PHB in a session. */
 import { unreachable } from "../../model/errors.js";
-import type { Dscp } from "../../model/units.js";
+import { type Dscp, dscp } from "../../model/units.js";
 import type { FilterSpec, Session } from "./objects.js";
 
 /** Flags are no part of what identifies a session (RFC 2205 §A.1). */
@@ -25,3 +25,6 @@ export function filterKey({ address, port }: FilterSpec): string {
 
 /** RFC 3140 §2, case 1: the PHB with this recommended code point. */
 export const phbIdOf = (codePoint: Dscp): number => codePoint << 10;
+
+/** RFC 3140 §2, case 1, the other way round; undefined for any other identification code. */
+export const dscpOfPhbId = (phbId: number): Dscp | undefined => ((phbId & 0x3ff) === 0 ? dscp(phbId >> 10) : undefined);

@@ -7,7 +7,7 @@ import type { TokenBucket } from "./objects.js";
 export const UNLIMITED_PEAK = Number.POSITIVE_INFINITY as BytesPerSecond;
 
 /** RFC 2211, RFC 2212: 40 terabytes per second and 250 gigabytes, as the floats next to them. */
-const RATE_MAX = Math.fround(40e12);
+export const RATE_MAX = Math.fround(40e12);
 const BUCKET_MAX = Math.fround(250e9);
 const RATE_MIN = 1;
 const BUCKET_MIN = 1;

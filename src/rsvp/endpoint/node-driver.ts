@@ -60,13 +60,18 @@ export class NodeDriver {
     return this.#endpoint;
   }
 
-  /** What the node ignored, by its words. */
+  /** What was ignored, by its words. */
   get ignored(): ReadonlyMap<string, number> {
     return this.#ignored;
   }
 
   tell(event: NodeEvent): void {
     this.#events.push(event);
+  }
+
+  /** Counts what an application made nothing of, beside what the node ignored. */
+  ignore(what: string): void {
+    this.#ignored.set(what, (this.#ignored.get(what) ?? 0) + 1);
   }
 
   async close(): Promise<void> {
@@ -90,7 +95,7 @@ export class NodeDriver {
         this.#schedule(action.at);
         return;
       case "ignore":
-        this.#ignored.set(action.what, (this.#ignored.get(action.what) ?? 0) + 1);
+        this.ignore(action.what);
         return;
       default:
         this.#options.outside(action);

@@ -4,14 +4,16 @@
  *
  *   none ── want ──> pathSent ── reserved ──> confirmed ── want ──> resizing ── reserved ──> confirmed
  *                       └── timeout, error ──> failed                  └── timeout, error ──> failed(kept)
+ *
+ * An error names the TSpec of the Path that it is about: one about an earlier Path says nothing of this one.
  */
 import type { BytesPerSecond, Millis } from "../../model/units.js";
 import { RSVP_ERROR } from "../codec/codes.js";
 import type { FlowDescriptors } from "../codec/message.js";
-import type { Flowspec, TokenBucket } from "../codec/objects.js";
+import type { ErrorSpec, Flowspec, TokenBucket } from "../codec/objects.js";
 import type { AggregateFailure, AggregateRules } from "./aggregate.js";
 import type { Notice } from "./events.js";
-import { largestOf, shrinkTo } from "./flowspec-algebra.js";
+import { largestOf, shrinkTo, tspecEqual } from "./flowspec-algebra.js";
 
 /** What is reserved: the TSpec of the Path that it answers, and how much of it. */
 export interface Held {
@@ -115,8 +117,20 @@ function fail(state: AggregatorState, failure: AggregateFailure): AggregatorStep
           { do: "refused", failure, kept: state.from.size },
         ],
       };
+    case "confirmed": {
+      // A part was taken for the answer, such as one to an earlier Path; the rest is what failed.
+      const { tspec, size } = state.held;
+      if (failure.kind === "timeout" || size >= tspec.rate) return ignore(state, `${failure.kind} when confirmed`);
+      const kept = { tspec: shrunk(tspec, size), size };
+      return {
+        state: { phase: "failed", failure, kept },
+        actions: [
+          { do: "open", tspec: kept.tspec },
+          { do: "refused", failure, kept: size },
+        ],
+      };
+    }
     case "none":
-    case "confirmed":
     case "failed":
       return ignore(state, `${failure.kind} when ${state.phase}`);
   }
@@ -131,13 +145,37 @@ function onNotice(rules: AggregateRules, state: AggregatorState, notice: Notice)
     case "pathError":
       // RFC 3175 §3.2: this one is no error, and it is about an end-to-end session.
       if (notice.error.code === RSVP_ERROR.newAggregateNeeded) return ignore(state, "NEW-AGGREGATE-NEEDED");
-      return fail(state, { kind: "error", error: notice.error });
+      return onPathError(state, notice.error, notice.sender.tspec);
     case "pathArrived":
     case "pathLost":
     case "confirmed":
     case "refused":
     case "preempted":
       return ignore(state, `${notice.what} is for a receiver`);
+  }
+}
+
+/** RFC 2205 §3.1.7: changes no state on its way; it is the answer to what was asked for. */
+function onPathError(state: AggregatorState, error: ErrorSpec, about: TokenBucket | undefined): AggregatorStep {
+  const asked = askedIn(state);
+  if (asked !== undefined && about !== undefined && !tspecEqual(about, asked)) {
+    return ignore(state, "error about an earlier Path");
+  }
+  return fail(state, { kind: "error", error });
+}
+
+/** What the Path says that has no whole answer yet. */
+function askedIn(state: AggregatorState): TokenBucket | undefined {
+  switch (state.phase) {
+    case "pathSent":
+      return state.wanted;
+    case "resizing":
+      return state.to;
+    case "confirmed":
+      return state.held.size < state.held.tspec.rate ? state.held.tspec : undefined;
+    case "none":
+    case "failed":
+      return undefined;
   }
 }
 

@@ -5,10 +5,12 @@
  *
  *   none ── Path ──> asked ── confirmed ──> confirmed ── Path of another size ──> asked
  *                      └── refused ──> failed, with what was granted before kept
+ *
+ * A refusal is told to the aggregator, which would otherwise wait for its time-out.
  */
 import type { BytesPerSecond, Millis } from "../../model/units.js";
 import { ERROR_FLAG } from "../codec/codes.js";
-import type { FlowDescriptors } from "../codec/message.js";
+import type { ErroredFlows, FlowDescriptors } from "../codec/message.js";
 import type { ErrorSpec, Flowspec, TokenBucket } from "../codec/objects.js";
 import type { AggregateFailure, AggregateRules } from "./aggregate.js";
 import type { Notice } from "./events.js";
@@ -33,6 +35,8 @@ export type DeaggregatorAction =
   /** A call of the node: `reserve` for the aggregator with a confirmation if `confirm`, or `release`. */
   | { readonly do: "reserve"; readonly flowspec: Flowspec; readonly confirm: boolean }
   | { readonly do: "release" }
+  /** A call of the node: `complain` to the aggregator. */
+  | { readonly do: "complain"; readonly error: ErrorSpec }
   /** Replaces an armed timer. */
   | { readonly do: "arm"; readonly delay: Millis }
   | { readonly do: "cancel" }
@@ -71,6 +75,8 @@ const ignore = (state: DeaggregatorState, what: string): DeaggregatorStep => ({
   actions: [{ do: "ignore", what }],
 });
 
+type Refused = Extract<AggregateFailure, { kind: "error" }>;
+
 const keptIn = (state: DeaggregatorState): Flowspec | undefined => (state.phase === "none" ? undefined : state.kept);
 
 function onNotice(
@@ -87,7 +93,7 @@ function onNotice(
     case "confirmed":
       return onConfirmed(state, notice.flows);
     case "refused":
-      return onRefused(rules, state, notice.error);
+      return onRefused(rules, state, notice.error, notice.flows);
     case "preempted":
       return onPreempted(rules, state, notice.granted);
     case "reserved":
@@ -139,8 +145,18 @@ function onConfirmed(state: DeaggregatorState, flows: FlowDescriptors): Deaggreg
   };
 }
 
-function onRefused(rules: AggregateRules, state: DeaggregatorState, error: ErrorSpec): DeaggregatorStep {
-  const failure: AggregateFailure = { kind: "error", error };
+function onRefused(
+  rules: AggregateRules,
+  state: DeaggregatorState,
+  error: ErrorSpec,
+  flows: ErroredFlows,
+): DeaggregatorStep {
+  const failed = "flowspec" in flows && flows.flowspec?.kind !== "opaque" ? flows.flowspec : undefined;
+  if (state.phase !== "none" && failed !== undefined && bandwidthOf(failed) !== bandwidthOf(state.wanted)) {
+    // An answer to an earlier question may still be on its way; RFC 2205 §A.5 calls a larger one NotGuilty.
+    return ignore(state, "refusal of another size");
+  }
+  const failure: Refused = { kind: "error", error };
   const inPlace = (error.flags & ERROR_FLAG.inPlace) !== 0;
   switch (state.phase) {
     case "none":
@@ -156,12 +172,13 @@ function onRefused(rules: AggregateRules, state: DeaggregatorState, error: Error
 }
 
 /** RFC 2205 §3.1.8: the increase failed and the reservation of before is in place; asking for it ends the errors. */
-function fallBack(wanted: Flowspec, kept: Flowspec, failure: AggregateFailure): DeaggregatorStep {
+function fallBack(wanted: Flowspec, kept: Flowspec, failure: Refused): DeaggregatorStep {
   return {
     state: { phase: "failed", wanted, failure, kept },
     actions: [
       { do: "cancel" },
       { do: "reserve", flowspec: kept, confirm: false },
+      { do: "complain", error: failure.error },
       { do: "refused", failure, kept: bandwidthOf(kept) },
     ],
   };
@@ -170,13 +187,14 @@ function fallBack(wanted: Flowspec, kept: Flowspec, failure: AggregateFailure): 
 function lose(
   rules: AggregateRules,
   state: Extract<DeaggregatorState, { phase: "asked" | "confirmed" }>,
-  failure: AggregateFailure,
+  failure: Refused,
 ): DeaggregatorStep {
   const lost: DeaggregatorAction =
     state.phase === "confirmed" ? { do: "takenBack", size: NOTHING } : { do: "refused", failure, kept: NOTHING };
+  const { error } = failure;
   return {
     state: { phase: "failed", wanted: state.wanted, failure },
-    actions: [{ do: "release" }, { do: "arm", delay: rules.retryAfter }, lost],
+    actions: [{ do: "release" }, { do: "complain", error }, { do: "arm", delay: rules.retryAfter }, lost],
   };
 }
 

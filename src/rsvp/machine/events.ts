@@ -62,6 +62,13 @@ export type LocalCall =
       readonly policy?: readonly PolicyData[];
     }
   | { readonly type: "close"; readonly session: Session; readonly template: SenderTemplate }
+  /** The receiver here tells a sender by a PathErr why it cannot have what its Path says; no state changes by it. */
+  | {
+      readonly type: "complain";
+      readonly session: Session;
+      readonly template: SenderTemplate;
+      readonly error: ErrorSpec;
+    }
   /**
    * Makes or modifies the reservation of the receiver here; of FF only for the senders named.
    * `confirm`: our address for a ResvConf.

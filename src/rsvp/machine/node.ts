@@ -95,6 +95,7 @@ export class RsvpNode {
         else this.#run(this.session(event.session), event, moment, actions);
         return;
       case "close":
+      case "complain":
       case "release":
         this.#run(this.session(event.session), event, moment, actions);
         return;

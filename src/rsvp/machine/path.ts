@@ -245,6 +245,24 @@ export function sendPathErr(draft: Draft, to: RemoteNeighbour, error: ErrorAnswe
   }));
 }
 
+/** §3.1.7: the sender descriptor is that of the Path in error. The node is the one that found the error. */
+export function onComplain(draft: Draft, { template, error }: Extract<LocalCall, { type: "complain" }>): void {
+  const path = draft.paths.get(filterKey(template));
+  if (path === undefined || path.from.kind === "local") {
+    ignore(draft, "complaint to a sender that is not upstream");
+    return;
+  }
+  const sender = descriptor(path);
+  sendToHop(draft, path.from, () => ({
+    kind: "PathErr",
+    session: draft.session,
+    error,
+    policy: [],
+    sender,
+    unknown: [],
+  }));
+}
+
 export function onRoute(draft: Draft, route: Route): void {
   if (isDeepStrictEqual(route, draft.route)) {
     ignore(draft, "route as before");

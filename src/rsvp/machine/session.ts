@@ -7,7 +7,17 @@ import { onAdmission, onPreempt, onRoomGrown, reconcileTouched } from "./admissi
 import { forgetConfirms, onResvConf } from "./confirm.js";
 import { type Draft, draftOf, type Surroundings, stateOf } from "./draft.js";
 import type { Arrival, Moment, NodeAction, SessionEvent } from "./events.js";
-import { onClose, onInterfaceForPaths, onOpen, onPath, onPathErr, onPathTear, onPathTimers, onRoute } from "./path.js";
+import {
+  onClose,
+  onComplain,
+  onInterfaceForPaths,
+  onOpen,
+  onPath,
+  onPathErr,
+  onPathTear,
+  onPathTimers,
+  onRoute,
+} from "./path.js";
 import { removeReservation } from "./reservations.js";
 import { onRelease, onReservationTimers, onReserve, onResv, onResvTear } from "./resv.js";
 import { onResvErr } from "./resv-err.js";
@@ -41,6 +51,9 @@ function handle(draft: Draft, event: SessionEvent): void {
       return;
     case "close":
       onClose(draft, event.template);
+      return;
+    case "complain":
+      onComplain(draft, event);
       return;
     case "reserve":
       onReserve(draft, event);

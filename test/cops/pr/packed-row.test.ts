@@ -42,7 +42,7 @@ const anyRow: fc.Arbitrary<Case> = fc.oneof(
     srcL4PortMax: port,
   }),
   rowOf(pib.dsMeter, { succeedNext: reference, failNext: reference, specific: reference }),
-  rowOf(pib.sluiceSession, { session: digits, clfrElement: reference, packetSize: port }),
+  rowOf(pib.sluiceSession, { session: digits, clfrElement: reference, packetSize: port, tunnel: reference }),
   rowOf(pib.dsMinRate, {
     priority: fc.integer({ min: 1, max: 0xffffffff }),
     absolute: fc.option(fc.integer({ min: 1, max: 0xffffffff })),

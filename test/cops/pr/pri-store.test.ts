@@ -305,13 +305,18 @@ describe("a flow on the wire", () => {
     for (const field of TROUBLE) expect([field in installed, field in removed], field).toEqual([false, false]);
   });
 
-  it("names its session and its largest packet in our own class", async () => {
+  it("names its session, its largest packet and its tunnel in our own class", async () => {
     const session = parseSessionId("0123456789abcdef")!;
-    const row = { session, clfrElement: pridOf(pib.dsClfrElement, 7), packetSize: 200 };
+    const tunnel = pridOf(pib.sluiceTunnel, 9);
+    const row = { session, clfrElement: pridOf(pib.dsClfrElement, 7), packetSize: 200, tunnel };
     const binding = encodeRow(pib.sluiceSession, 7, row);
-    // InstanceId 7; 16 digits; 1.3.6.1.2.2.4.2.3.1.7; Unsigned32 200 with the zero that keeps it positive.
+    // InstanceId 7; 16 digits; 1.3.6.1.2.2.4.2.3.1.7; Unsigned32 200 with the zero that keeps it positive;
+    // 1.3.6.1.4.1.32473.1.6.1.9.
     expect(encodeBer(...binding.values).toString("hex")).toBe(
-      "420107 0410 30313233343536373839616263646566 060a 2b060102020402030107 420200c8".replaceAll(" ", ""),
+      "420107 0410 30313233343536373839616263646566 060a 2b060102020402030107 420200c8 060c 2b0601040181fd5901060109".replaceAll(
+        " ",
+        "",
+      ),
     );
     const fields = ["cops.prid.instance_id", "cops.epd.unsigned32", "cops.epd.octets"];
     const [seen = {}] = await tsharkFields([dec(install(binding))], fields);

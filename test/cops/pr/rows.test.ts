@@ -84,7 +84,12 @@ describe("rows", () => {
     } as const;
     const traffic = { linkRefId: 1, packetCount: 2n ** 63n, byteCount: 0n };
     const spec = { spec: [0, 1, 2, 4, 9] };
-    const tie = { session, clfrElement: pridOf(pib.dsClfrElement, 4), packetSize: 200 };
+    const tie = {
+      session,
+      clfrElement: pridOf(pib.dsClfrElement, 4),
+      packetSize: 200,
+      tunnel: pridOf(pib.sluiceTunnel, 255),
+    };
     const rate = { priority: 1, absolute: 88, relative: null };
     roundTrip(
       [
@@ -148,16 +153,22 @@ describe("rows", () => {
     expect(decodeRow(pib.frwkIfRoleCombo, 1, [i(3), u(5)])).toMatchObject({ warnings: [{ cperr: { subCode: 2 } }] });
   });
 
-  it("of the session class's first shape, without a packet size, are understood", () => {
+  it("of the session class's earlier shapes, without a tunnel or a packet size, are understood", () => {
     const session = parseSessionId("0123456789abcdef")!;
     const { values } = encodeRow(pib.sluiceSession, 4, {
       session,
       clfrElement: pridOf(pib.dsClfrElement, 4),
       packetSize: 200,
+      tunnel: pridOf(pib.sluiceTunnel, 1),
     });
     expect(decodeRow(pib.sluiceSession, 4, values.slice(0, -1))).toMatchObject({
       ok: true,
-      row: { packetSize: 0 },
+      row: { packetSize: 200, tunnel: ZERO_OID },
+      warnings: [],
+    });
+    expect(decodeRow(pib.sluiceSession, 4, values.slice(0, -2))).toMatchObject({
+      ok: true,
+      row: { packetSize: 0, tunnel: ZERO_OID },
       warnings: [],
     });
   });

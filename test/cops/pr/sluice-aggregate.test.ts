@@ -20,6 +20,8 @@ const AGGREGATE: RowOf<typeof pib.sluiceAggregate> = {
   burstSize: 5850,
   packetSize: 200,
   request: 2,
+  ceiling: 935,
+  tunnel: pridOf(pib.sluiceTunnel, 5),
 };
 const STATE: RowOf<typeof pib.sluiceAggregateState> = {
   pool: pridOf(pib.sluicePool, 3),
@@ -32,6 +34,7 @@ const STATE: RowOf<typeof pib.sluiceAggregateState> = {
 };
 /** 1.3.6.1.4.1.32473.1.2.1.3: 32473 is 1, 125, 89 in base 128. */
 const POOL_OID = "060c 2b0601040181fd5901020103";
+const TUNNEL_OID = "060c 2b0601040181fd5901060105";
 
 const hex = (text: string): string => text.replaceAll(/\s/g, "");
 const handle = Buffer.from("00000007", "hex");
@@ -49,7 +52,8 @@ describe("rows of aggregates", () => {
     const { prid, values } = encodeRow(pib.sluiceAggregate, 3, AGGREGATE);
     expect(prid).toBe("1.3.6.1.4.1.32473.1.4.1.3");
     expect(encodeBer(...values).toString("hex")).toBe(
-      hex(`420103 ${POOL_OID} 020101 0404 0a030001 02012e 420201d4 420216da 420200c8 420102`),
+      hex(`420103 ${POOL_OID} 020101 0404 0a030001 02012e 420201d4 420216da 420200c8 420102
+        420203a7 ${TUNNEL_OID}`),
     );
     const state = encodeRow(pib.sluiceAggregateState, 3, STATE);
     expect(state.prid).toBe("1.3.6.1.4.1.32473.1.5.1.3");
@@ -68,6 +72,16 @@ describe("rows of aggregates", () => {
     expect(decoded).toEqual({ ok: true, row: STATE, warnings: [] });
   });
 
+  it("of the class's first shape have no ceiling and no tunnel", () => {
+    const { values } = encodeRow(pib.sluiceAggregate, 3, AGGREGATE);
+    for (const [left, row] of [
+      [-2, { ...AGGREGATE, ceiling: 0, tunnel: ZERO_OID }],
+      [-1, { ...AGGREGATE, tunnel: ZERO_OID }],
+    ] as const) {
+      expect(decodeRow(pib.sluiceAggregate, 3, values.slice(0, left))).toEqual({ ok: true, row, warnings: [] });
+    }
+  });
+
   it("are read by tshark as they were meant, without a complaint", async () => {
     const report = encodeMessage({
       op: "RPT",
@@ -82,7 +96,7 @@ describe("rows of aggregates", () => {
     const messages = [dec(encodeRow(pib.sluiceAggregate, 3, AGGREGATE)), report];
     const [install = {}, state = {}] = await tsharkFields(messages, fields);
     expect(install["cops.prid.instance_id"]).toMatch(/32473\.1\.4\.1\.3$/);
-    expect(install["cops.epd.unsigned32"]).toBe("3,468,5850,200,2");
+    expect(install["cops.epd.unsigned32"]).toBe("3,468,5850,200,2,935");
     expect(install["cops.epd.int"]).toBe("1,46");
     expect(state["cops.prid.instance_id"]).toMatch(/32473\.1\.5\.1\.3$/);
     expect(state["cops.epd.unsigned32"]).toBe("3,300,468,2");
@@ -96,7 +110,7 @@ describe("rows of aggregates", () => {
     ["IP version 3", CPERR.attrEnumSupLimited, (values) => values.with(2, { type: "integer", value: 3 })],
     ["3 octets of address", CPERR.attrValueInvalid, (values) => values.with(3, octets(3))],
     ["17 octets of address", CPERR.attrMaxLengthExceeded, (values) => values.with(3, octets(17))],
-    ["no request", CPERR.tooFewAttrs, (values) => values.slice(0, -1)],
+    ["no request", CPERR.tooFewAttrs, (values) => values.slice(0, -3)],
   ];
   const octets = (length: number) => ({ type: "octets", value: Buffer.alloc(length) }) as const;
 
@@ -110,7 +124,7 @@ describe("rows of aggregates", () => {
 describe("a store of rows", () => {
   const store = () => new PriStore({ classes: ALL_CLASSES, maxInstances: 10 });
   const pool = encodeRow(pib.sluicePool, 3, { name: "hq-branch", queue: ZERO_OID });
-  const aggregate = encodeRow(pib.sluiceAggregate, 3, AGGREGATE);
+  const aggregate = encodeRow(pib.sluiceAggregate, 3, { ...AGGREGATE, tunnel: ZERO_OID });
   const codes = (
     rows: PriStore,
     removals: readonly { prid: typeof pool.prid }[],
@@ -126,6 +140,22 @@ describe("a store of rows", () => {
     expect(codes(rows, [], [pool, aggregate])).toEqual([]);
     expect(codes(rows, [{ prid: pool.prid }], [])).toEqual([CPERR.deletedInRef]);
     expect(codes(rows, [{ prid: aggregate.prid }, { prid: pool.prid }], [])).toEqual([]);
+  });
+
+  it("takes an aggregate of a tunnel only with that", () => {
+    const tunnelled = encodeRow(pib.sluiceAggregate, 3, AGGREGATE);
+    const tunnel = encodeRow(pib.sluiceTunnel, 5, {
+      name: "hq-branch",
+      kind: "vxlan",
+      addrType: "ipv4",
+      localAddr: Buffer.from([10, 1, 0, 1]),
+      remoteAddr: Buffer.from([10, 3, 0, 1]),
+      sourcePort: 49_157,
+      destinationPort: 4789,
+      mtu: 1450,
+    });
+    expect(codes(store(), [], [pool, tunnelled])).toEqual([CPERR.attrReferenceUnknown]);
+    expect(codes(store(), [], [pool, tunnel, tunnelled])).toEqual([]);
   });
 
   it("takes no state from a policy server", () => {

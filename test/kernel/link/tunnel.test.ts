@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { FouPort } from "../../../src/kernel/link/fou-port.js";
 import {
   createCommands,
   deleteCommands,
@@ -8,10 +9,10 @@ import {
   TUNNEL_MARK,
   TunnelNames,
   tunnelMark,
-  tunnelProblem,
 } from "../../../src/kernel/link/tunnel.js";
 import type { Tunnel } from "../../../src/kernel/port.js";
 import { octets } from "../../../src/model/units.js";
+import { tunnel as sample } from "./samples.js";
 
 const names = new TunnelNames("sluice");
 const tunnel: Tunnel = {
@@ -61,27 +62,47 @@ describe("a tunnel", () => {
     expect(six.at(-1)).toBe(four.at(-1));
   });
 
-  it("is taken away part by part, rules first", () => {
+  it("is taken away part by part, rules first, and ports before what tells whose they are", () => {
+    const port: FouPort = { family: 6, port: 6087, local: "2001:db8::1", peer: "2001:db8::2", peerPort: 50_070 };
     expect(
-      deleteCommands(names, 7, { device: true, rules: { 4: 2, 6: 0 }, throws: { 4: [], 6: ["2001:db8::2"] } }),
+      deleteCommands(names, 7, {
+        device: true,
+        rules: { 4: 2, 6: 0 },
+        throws: { 4: [], 6: ["2001:db8::2"] },
+        ports: [port],
+      }),
     ).toEqual({
       4: [
         ...new Array(2).fill(`rule del fwmark 0x70000/0xff0000 lookup ${names.routeTable(7)} pref 5307 protocol 83`),
         `link del ${names.device(7)}`,
       ],
-      6: [`route del throw 2001:db8::2 table ${names.routeTable(7)} proto 83`],
+      6: [
+        "fou del port 6087 local 2001:db8::1 peer 2001:db8::2 peer_port 50070",
+        `route del throw 2001:db8::2 table ${names.routeTable(7)} proto 83`,
+      ],
     });
   });
 
-  it.each<[string, Partial<Tunnel>]>([
-    ["a tunnel id", { id: 256 }],
-    ["not canonical", { local: "010.2.0.1" }],
-    ["different families", { remote: "2001:db8::1" }],
-    ["the same", { remote: "10.2.0.1" }],
-    ["a port", { sourcePort: 65_535 }],
-    ["an MTU", { mtu: octets(576) }],
-    ["too long", { name: "n".repeat(250) }],
-  ])("is refused: %s", (why, changes) => {
-    expect(tunnelProblem(names, { ...tunnel, ...changes })).toContain(why);
+  it.each(["ipip", "gre", "fou", "gue"] as const)("of %s is no Ethernet: its table leads into the device", (kind) => {
+    const table = names.routeTable(7);
+    const port = "fou add port 6087 gue local 10.2.0.1 peer 10.2.0.2 peer_port 50070";
+    const rule = `rule add fwmark 0x70000/0xff0000 lookup ${table} pref 5307 protocol 83`;
+    const { 4: four, 6: six } = createCommands(names, sample(kind));
+    expect(four.slice(3)).toEqual([
+      ...(kind === "fou" || kind === "gue" ? [port] : []),
+      `route replace throw 10.2.0.2 table ${table} proto 83`,
+      `route replace default dev ${names.device(7)} table ${table} proto 83`,
+      rule,
+    ]);
+    expect(six).toEqual([`route replace default dev ${names.device(7)} table ${table} proto 83`, rule]);
+  });
+
+  it("whose ends are IPv6 is received, and let out of its own table, there", () => {
+    const { 4: four, 6: six } = createCommands(names, sample("gue", 6));
+    expect(six.slice(0, 2)).toEqual([
+      "fou add port 6087 gue local 2001:db8:2::1 peer 2001:db8:2::2 peer_port 50070",
+      `route replace throw 2001:db8:2::2 table ${names.routeTable(7)} proto 83`,
+    ]);
+    expect(four.join()).not.toMatch(/fou add|throw/);
   });
 });

@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { neighbourRules, renderArpTable } from "../../../src/kernel/nft/neighbours.js";
-import {
-  listingComment,
-  parseState,
-  renderReplacement,
-  renderUpdate,
-  signallingRules,
-} from "../../../src/kernel/nft/ruleset.js";
+import { listingComment, parseState, renderReplacement, renderUpdate } from "../../../src/kernel/nft/ruleset.js";
+import { signallingRules } from "../../../src/kernel/nft/signalling.js";
 import { structureId } from "../../../src/kernel/structure-id.js";
 import { kilobitsPerSecond, octets } from "../../../src/model/units.js";
 import { desired, link } from "../fixtures.js";
@@ -174,11 +169,13 @@ describe("ruleset", () => {
     const comments = [...text.matchAll(/0x[0-9a-f]{8} comment "([^"]*)"/g)].map((match) => match[1] ?? "");
     expect(parseState([...comments, listingComment("abc")])).toEqual({
       structureId: structureId(state),
+      carryMaps: [],
       listing: "abc",
       interfaces: state.interfaces,
     });
     expect(parseState(["interface:broken", "x"])).toEqual({
       structureId: undefined,
+      carryMaps: [],
       listing: undefined,
       interfaces: [],
     });

@@ -145,6 +145,16 @@ describe("features", () => {
     expect(found).toEqual([expect.objectContaining({ severity, what: expect.stringContaining(what) })]);
   });
 
+  it.each([
+    ["nftables", "ok"],
+    ["dsmark", "ok"],
+    ["iptables", "warning"],
+    ["ebpf", "warning"],
+  ] as const)("tell whether reservations can pass with %s: %s", async (backend, severity) => {
+    expect(await find("backend.aggregates", { subject: { backend, rsvp: true } })).toMatchObject([{ severity }]);
+    expect(await find("backend.aggregates", { subject: { backend } })).toEqual([]);
+  });
+
   it("tell when sessions cannot be programmed over netlink", async () => {
     const netlink = async () => ({ outcome: "missing in tool", evidence: "no such add-on" }) as const;
     const found = await find("backend.programming", { netlink });

@@ -5,14 +5,18 @@ import { describeKernelContract } from "../contract.js";
 import { link } from "../fixtures.js";
 import { inOwnNamespace, run } from "./namespace.js";
 
-inOwnNamespace(import.meta.url, () => {
-  beforeAll(async () => {
-    await run("ip", "link", "add", "wan0", "type", "veth", "peer", "name", "lan0");
-  });
-  const open = () => openLinuxKernel({ table: "sluice_test", log: SILENT_LOGGER, maxFlows: 4096 });
-  describeKernelContract("Linux", async () => ({
-    kernel: await open(),
-    interfaces: [link("wan0"), link("lan0", 100_000)],
-    reopen: open,
-  }));
-});
+inOwnNamespace(
+  import.meta.url,
+  () => {
+    beforeAll(async () => {
+      await run("ip", "link", "add", "wan0", "type", "veth", "peer", "name", "lan0");
+    });
+    const open = () => openLinuxKernel({ table: "sluice_test", log: SILENT_LOGGER, maxFlows: 4096 });
+    describeKernelContract("Linux", async () => ({
+      kernel: await open(),
+      interfaces: [link("wan0"), link("lan0", 100_000)],
+      reopen: open,
+    }));
+  },
+  400,
+);

@@ -83,7 +83,7 @@ inOwnNamespace(import.meta.url, () => {
         interfaces: [link("wan0"), link("lan0", 100_000)],
         reopen: () => open(),
       }),
-      { sourcePortAlone: true, tunnels: false },
+      { sourcePortAlone: true, tunnels: false, aggregates: false },
     );
   });
 

@@ -103,6 +103,32 @@ inOwnNamespace(import.meta.url, () => {
       expect((await tunnels.read()).whole.get(1)).toEqual(tunnel(1));
     });
 
+    it("whose device would be under a strict reverse path filter has a loose one, and nobody else has", async () => {
+      const filterOf = (name: string) => run("cat", `/proc/sys/net/ipv4/conf/${name}/rp_filter`);
+      await run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter");
+      try {
+        const before = await filterOf("wan0");
+        await tunnels.set([tunnel(1)]);
+        expect([await filterOf(names.device(1)), await filterOf("wan0"), await filterOf("all")]).toEqual([
+          "2",
+          before,
+          "1",
+        ]);
+      } finally {
+        await run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter");
+      }
+      await tunnels.set([tunnel(1)]);
+      expect(await filterOf(names.device(1))).toBe(await filterOf("default"));
+    });
+
+    it("are judged among all that there shall be, and only when one is to be set", () => {
+      const one: Tunnel = { ...tunnel(1), kind: "ipip", sourcePort: 0, destinationPort: 0 };
+      const other = { ...one, id: 2 };
+      expect(() => tunnels.check([], [one, other])).not.toThrow();
+      expect(() => tunnels.check([one], [one])).not.toThrow();
+      expect(() => tunnels.check([other], [one, other])).toThrow(/tunnel 2 .*already/);
+    });
+
     it("carry marked packets to the other end as they were, of both families", async () => {
       await tunnels.set([tunnel(1)]);
       // The other end, by the same commands in the other namespace.

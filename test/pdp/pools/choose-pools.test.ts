@@ -144,4 +144,23 @@ describe("the pools on a session's way", () => {
     const choice = choosePools(map, ask({}));
     expect(choice.admitted && describeWay(choice.ways)).toBe("pools hq-access, hq-east, east-access, region");
   });
+
+  it("says what a tunnel adds on the way, in both directions, and only where the pool has one", () => {
+    const pools = [
+      { name: "hq-east", from: "hq", to: "east", class: "voice", direction: "both", tunnelOverhead: octets(50) },
+      { name: "hq-west", from: "hq", to: "west", class: "voice", direction: "both" },
+    ] as const;
+    const communities = [
+      community("hq", "10.1.0.0/24", "fd01::/64"),
+      community("east", "10.2.0.0/24", "fd02::/64"),
+      community("west", "10.3.0.0/24", "fd03::/64"),
+    ];
+    const tunnelled = new PoolMap({ communities, links: [], pools });
+    const added = (domain: string) => {
+      const choice = choosePools(tunnelled, ask({ far: { domain } }));
+      return choice.admitted ? choice.ways.map(({ tunnelOverhead }) => tunnelOverhead) : choice.text;
+    };
+    expect(added("east.example")).toEqual([50, 50]);
+    expect(added("west.example")).toEqual([undefined, undefined]);
+  });
 });

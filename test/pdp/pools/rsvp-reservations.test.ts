@@ -18,6 +18,7 @@ const hqBranch: ReservedPool = {
   remote: "10.3.0.1",
   dscp: dscp(46),
   direction: "both",
+  ceiling: bitsPerSecond(1_000_000),
   patience: millis(300),
   packetSize: octets(200),
   linkOverhead: octets(14),
@@ -52,9 +53,10 @@ function world(pool: ReservedPool = hqBranch) {
     outgoing: number | null,
     incoming = outgoing,
     request = asked.at(-1)?.request ?? 0,
+    reason = "",
   ): void => {
     const rate = (kilobits: number | null) => (kilobits === null ? undefined : kbit(kilobits));
-    reservations.report({ pool: 2, outgoing: rate(outgoing), incoming: rate(incoming), state, request, reason: "" });
+    reservations.report({ pool: 2, outgoing: rate(outgoing), incoming: rate(incoming), state, request, reason });
   };
   return { clock, told, asked, router, reservations, report };
 }
@@ -72,8 +74,38 @@ describe("reservations by RSVP", () => {
   it("are asked for at layer 3, and confirmed at layer 2", () => {
     const { asked } = confirmed();
     expect(asked).toEqual([
-      { pool: 2, remote: "10.3.0.1", dscp: 46, rate: 468_000, burst: 5850, packetSize: 200, request: 1 },
+      {
+        pool: 2,
+        remote: "10.3.0.1",
+        dscp: 46,
+        rate: 468_000,
+        burst: 5850,
+        packetSize: 200,
+        request: 1,
+        ceiling: 935_000,
+      },
     ]);
+  });
+
+  it("say how far the other direction may follow: not at all in one, and as far as was asked for by hand", () => {
+    const ceilings = (pool: ReservedPool) => {
+      const { asked, reservations } = world(pool);
+      for (const kilobits of [500, 2000]) reservations.request("hq-branch", kbit(kilobits));
+      return asked.map(({ ceiling, rate }) => [ceiling, rate]);
+    };
+    const { ceiling: _, ...without } = hqBranch;
+    expect(ceilings(hqBranch)).toEqual([
+      [935_000, 468_000],
+      [1_870_000, 1_870_000],
+    ]);
+    expect(ceilings(without)[0]).toEqual([468_000, 468_000]);
+    expect(ceilings({ ...hqBranch, direction: "forward" })[0]).toEqual([undefined, 468_000]);
+  });
+
+  it("of a tunnelled pool name its tunnel", () => {
+    const { asked, reservations } = world({ ...hqBranch, tunnel: 5 });
+    reservations.request("hq-branch", kbit(500));
+    expect(asked).toMatchObject([{ tunnel: 5 }]);
   });
 
   it("of other pools are nobody's business here", () => {
@@ -117,6 +149,54 @@ describe("reservations by RSVP", () => {
     report("confirmed", 468, 468);
     expect(told).toEqual([["confirmed", "hq-branch", 500_000]]);
     expect(clock.pending).toBe(0);
+  });
+
+  it("granted in part are told within the patience from the request on, however late the part comes", () => {
+    const { reservations, report, told, clock } = world();
+    reservations.request("hq-branch", kbit(500));
+    clock.advance(250);
+    report("confirmed", 468, 200);
+    clock.advance(50);
+    expect(told).toEqual([["refused", "hq-branch", 500_000, layer2(200)]]);
+  });
+
+  it("that are not as they should be are a problem of health, with the network's reason, until they are", () => {
+    const { reservations, report } = world();
+    const problem = (kilobits: number, of: number, why: string) => [
+      `pool hq-branch: ${layer2(kilobits)} of ${of} bit/s are reserved towards 10.3.0.1: ${why}`,
+    ];
+    expect(reservations.problems()).toEqual([]);
+    reservations.request("hq-branch", kbit(500));
+    report("refused", 300, 300, 1, "no bandwidth left at 10.2.0.2");
+    expect(reservations.problems()).toEqual(problem(300, 500_000, "no bandwidth left at 10.2.0.2"));
+    report("confirmed", 468);
+    expect(reservations.problems()).toEqual([]);
+    report("confirmed", 468, 200);
+    expect(reservations.problems()).toEqual(problem(200, 500_000, "a part was taken back"));
+    report("lost", 0, 200);
+    expect(reservations.problems()).toEqual(problem(0, 500_000, "it was lost"));
+    reservations.request("hq-branch", kbit(400));
+    expect(reservations.problems()).toEqual([]);
+  });
+
+  it("that the router is not able to make are a problem of health", async () => {
+    const { reservations, router } = world();
+    router.answer = { admitted: false, reason: "routerFailed", text: "no RSVP" };
+    reservations.request("hq-branch", kbit(500));
+    await settle();
+    expect(reservations.problems()).toEqual([
+      "pool hq-branch: 0 of 500000 bit/s are reserved towards 10.3.0.1: no RSVP",
+    ]);
+  });
+
+  it("whose way back does not follow are a problem of health", () => {
+    const { reservations, report, clock } = world();
+    reservations.request("hq-branch", kbit(500));
+    report("confirmed", 468, 200);
+    clock.advance(300);
+    expect(reservations.problems()).toEqual([
+      `pool hq-branch: ${layer2(200)} of 500000 bit/s are reserved towards 10.3.0.1: the way back is smaller`,
+    ]);
   });
 
   it("refused keep what was, and are told when they come about after all", () => {

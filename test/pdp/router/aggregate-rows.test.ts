@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeClientSi } from "../../../src/cops/pr/bindings.js";
+import { ZERO_OID } from "../../../src/cops/pr/oid.js";
 import { pib } from "../../../src/cops/pr/pib/index.js";
 import { encodeRow, pridOf } from "../../../src/cops/pr/prc.js";
 import { bitsPerSecond, dscp, kilobitsPerSecond, octets } from "../../../src/model/units.js";
@@ -70,8 +71,16 @@ describe("rows", () => {
         burstSize: 5850,
         packetSize: 200,
         request: 7,
+        ceiling: 0,
+        tunnel: ZERO_OID,
       }),
     );
+    const more = aggregateRow({ ...common, rate, remote: "10.3.0.1", ceiling: bitsPerSecond(934_001), tunnel: 5 });
+    expect(more.values.slice(0, -2)).toEqual(four.values.slice(0, -2));
+    expect(more.values.slice(-2)).toEqual([
+      { type: "unsigned32", value: 935 },
+      { type: "oid", value: pridOf(pib.sluiceTunnel, 5) },
+    ]);
     expect(aggregateRow({ ...common, rate, remote: "fd03::1" }).values[2]).toEqual({ type: "integer", value: 2 });
   });
 
@@ -87,7 +96,11 @@ describe("rows", () => {
 
   it("of a request say whether the router can reserve", () => {
     const asked = (reserves: boolean) =>
-      supportsAggregates(encodeClientSi(capabilityBindings({ name: "r1", maxMessage: 65_536 }, reserves)));
+      supportsAggregates(
+        encodeClientSi(
+          capabilityBindings({ name: "r1", maxMessage: 65_536 }, { aggregates: reserves, tunnels: false }),
+        ),
+      );
     expect([asked(true), asked(false)]).toEqual([true, false]);
   });
 });

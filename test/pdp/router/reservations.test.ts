@@ -211,7 +211,7 @@ describe("pools reserved through the edge router", () => {
 
   it("are asked for in the complete policy, and their queue follows what was granted", async () => {
     expect(network.sets[0]).toEqual([
-      { pool: 2, remote: "10.3.0.1", dscp: 46, rate: 187_000, burst: 2338, packetSize: 200 },
+      { pool: 2, remote: "10.3.0.1", dscp: 46, rate: 187_000, burst: 2338, packetSize: 200, ceiling: 187_000 },
     ]);
     await eventually(() => expect(router.pep.desired.pools.get(2)?.rate).toBe(200_000));
   });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Binding } from "../../../src/cops/pr/bindings.js";
-import { splitPrid } from "../../../src/cops/pr/oid.js";
+import { splitPrid, ZERO_OID } from "../../../src/cops/pr/oid.js";
 import { pib } from "../../../src/cops/pr/pib/index.js";
 import { decodeRow, pridOf, type RowOf } from "../../../src/cops/pr/prc.js";
 import { bitsPerSecond, dscp, kilobitsPerSecond, octets } from "../../../src/model/units.js";
@@ -21,6 +21,8 @@ const aggregate = (pool: number, kilobits: number, request = 1, remote = "10.3.0
     burstSize: 1000,
     packetSize: 200,
     request,
+    ceiling: 0,
+    tunnel: ZERO_OID,
   },
   wanted: {
     pool,
@@ -145,6 +147,30 @@ describe("reports of aggregates", () => {
     ask(aggregate(2, 400, 2, "10.4.0.1"));
     expect(news().at(0)).toEqual([2, "pending", null, null]);
     expect(network.wanted.get(2)?.remote).toBe("10.4.0.1");
+  });
+
+  it("take more than was wanted for the whole", () => {
+    network.room = kilobitsPerSecond(1000);
+    ask(aggregate(1, 400));
+    network.grant(1, 600_000);
+    expect(news()).toEqual([
+      [1, "confirmed", 400, 400],
+      [1, "confirmed", 600, 600],
+    ]);
+  });
+
+  it("begin anew for a tunnel, and only for another one", () => {
+    const tunnelled = (request: number) => {
+      const marked = aggregate(1, 400, request);
+      const tunnel = { protocol: 17, local: "10.1.0.1", sourcePort: 49_157, destinationPort: 4789 };
+      return { ...marked, wanted: { ...marked.wanted, tunnel } };
+    };
+    ask(aggregate(1, 400));
+    network.refuse(1);
+    ask(tunnelled(2));
+    network.refuse(1);
+    ask(tunnelled(3));
+    expect(news().map(([, state]) => state)).toEqual(["pending", "refused", "pending", "refused", "refused"]);
   });
 
   it("take a rate that went through single precision for the whole, and round others down", () => {

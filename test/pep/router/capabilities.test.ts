@@ -9,8 +9,8 @@ import { aggregateRow } from "../../../src/pdp/router/aggregate-rows.js";
 import { capabilityBindings, installable } from "../../../src/pep/router/capabilities.js";
 
 /** Classes that a router says it supports. */
-const supported = (reserves: boolean) =>
-  capabilityBindings({ name: "r1", maxMessage: 65_536 }, reserves).flatMap(({ prid, values }) => {
+const supported = (aggregates: boolean, tunnels = false) =>
+  capabilityBindings({ name: "r1", maxMessage: 65_536 }, { aggregates, tunnels }).flatMap(({ prid, values }) => {
     const place = splitPrid(prid);
     if (place?.entry !== pib.frwkPrcSupport.entry) return [];
     const decoded = decodeRow(pib.frwkPrcSupport, place.instance, values);
@@ -36,9 +36,14 @@ describe("what a router says it can do", () => {
     expect(plain).toContain(pib.sluiceUsage.entry);
   });
 
+  it("has the class of tunnels only if its kernel's back end steers into them", () => {
+    const [plain, steering] = [supported(true), supported(true, true)];
+    expect(steering.filter((entry) => !plain.includes(entry))).toEqual([pib.sluiceTunnel.entry]);
+  });
+
   it("is what can be installed: an aggregate is of an unknown class for a router that does not reserve", () => {
-    const install = (reserves: boolean) =>
-      new PriStore({ classes: installable(reserves), maxInstances: 10 }).apply({
+    const install = (aggregates: boolean) =>
+      new PriStore({ classes: installable({ aggregates, tunnels: false }), maxInstances: 10 }).apply({
         removals: [],
         bindings: [pool, row],
       });

@@ -2,6 +2,7 @@
 
 import { bytesPerSecond, dscp, millis, octets } from "../../../src/model/units.js";
 import { LATENCY_INDETERMINATE } from "../../../src/rsvp/codec/adspec.js";
+import { wayBackPolicy } from "../../../src/rsvp/codec/way-back.js";
 import { EVERY_30_S, type Golden, ONE_CALL, packetOf, TEN_CALLS, TSPEC_ONE, TSPEC_TEN } from "./golden.js";
 
 const every30s = millis(30_000);
@@ -236,6 +237,26 @@ export const PATHS: readonly Golden[] = [
       01 80 000a 04 00 0001 00000000 06 00 0001 00000000 08 80 0001 ffffffff 0a 00 0001 00000240 0b 00 0001 00000001
       02 80 0000 05 00 0002 06 00 0001 479c4000 7e 80 0002 d2 00 0001 deadbeef`,
     seen: ["ADSPEC", "Minimum path latency: 4294967295", "Composed MTU: 576"],
+  },
+  {
+    name: "Path of an aggregate that says what is wanted of the way back (RFC 2750 §3)",
+    packet: packetOf({
+      kind: "Path",
+      session: { kind: "aggregate", destination: "10.9.2.2", dscp: dscp(46), ePolice: false },
+      hop: { address: "10.9.1.1", lih: 1 },
+      refreshPeriod: every30s,
+      policy: [wayBackPolicy(bytesPerSecond(75_000))],
+      sender: { template: { address: "10.9.1.1" }, tspec: TEN_CALLS },
+      unknown: [],
+    }),
+    hex: `10 01 0000 3f 00 0068 | 000c 01 09 0a090202 00 00 00 2e | 000c 03 01 0a090101 00000001 | ${EVERY_30_S} |
+      0014 0e 01 0008 0000 000c d349 00007ed9 47927c00 | 0008 0b 09 0a090101 | ${TSPEC_TEN}`,
+    seen: [
+      "SESSION: IPv4-Aggregate, Destination 10.9.2.2, DSCP 46",
+      "Object class: POLICY object (14)",
+      "Data: 00080000000cd34900007ed947927c00",
+      "Token bucket rate: 80000",
+    ],
   },
   {
     name: "PathTear of an aggregate",

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BytesPerSecond } from "../../../src/model/units.js";
-import type { Flowspec } from "../../../src/rsvp/codec/objects.js";
+import type { Flowspec, TokenBucket } from "../../../src/rsvp/codec/objects.js";
 import {
   aggregateSession,
   aggregatesNeeded,
@@ -94,7 +94,9 @@ class Ends {
         const confirm = action.confirm ? { confirm: B } : {};
         this.network.event("B", { type: "reserve", session: SESSION, flows, ...confirm });
       } else if (action.do === "release") this.network.event("B", { type: "release", session: SESSION });
-      else this.#common("B", action);
+      else if (action.do === "complain") {
+        this.network.event("B", { type: "complain", session: SESSION, template: { address: A }, error: action.error });
+      } else this.#common("B", action);
     }
   }
 
@@ -134,10 +136,21 @@ describe("an aggregate between two edges", () => {
   it.each([{ a: 12_000 }, { t: 12_000 }])("keeps what it had when it cannot grow (%o)", (rooms) => {
     const ends = new Ends(rooms);
     ends.want(10_000);
+    const asked = ends.network.now;
     ends.want(20_000);
-    expect(ends.b).toMatchObject({ phase: "failed", kept: load(10_000) });
-    ends.run(4000);
-    expect(ends.a).toMatchObject({ phase: "failed", failure: { kind: "timeout" }, kept: { size: 10_000 } });
+    const error = { node: rooms.a === undefined ? "10.0.2.254" : A, flags: 1, code: 1, value: 2 };
+    expect(ends.a).toEqual({
+      phase: "failed",
+      failure: { kind: "error", error },
+      kept: { tspec: tspec(10_000), size: 10_000 },
+    });
+    // Nobody waits for a time-out, and the Path says again what there is.
+    const kinds = ends.network.sent
+      .filter(({ at }) => at >= asked)
+      .map(({ from, action }) => [from, action.message.kind]);
+    expect(kinds).toContainEqual(["B", "PathErr"]);
+    expect(kinds).toContainEqual(["T", "PathErr"]);
+    expect(ends.b).toMatchObject({ phase: "confirmed", kept: load(10_000) });
     expect(ends.admitted).toEqual([10_000, 10_000]);
     ends.want(12_000);
     expect(ends.a).toMatchObject({ phase: "confirmed", held: { size: 12_000 } });
@@ -157,11 +170,49 @@ describe("an aggregate between two edges", () => {
   it("that finds no room is refused, and found later when it is asked for again", () => {
     const ends = new Ends({ t: 5000 });
     ends.want(10_000);
-    ends.run(4000);
-    expect(ends.a).toEqual({ phase: "failed", failure: { kind: "timeout" } });
+    expect(ends.a).toMatchObject({ phase: "failed", failure: { kind: "error", error: { code: 1, value: 2 } } });
+    expect(ends.b.phase).toBe("none");
     expect(ends.said).toContainEqual(expect.objectContaining({ do: "refused", kept: 0 }));
     ends.want(4000);
     expect(ends.a.phase).toBe("confirmed");
+  });
+
+  it("finds out by its time-out when the refusal is lost", () => {
+    const ends = new Ends({ t: 12_000 });
+    ends.want(10_000);
+    ends.network.fate = (message) => ({ delays: message.kind === "PathErr" ? [] : [1] });
+    ends.want(20_000);
+    expect([ends.a.phase, ends.b.phase]).toEqual(["resizing", "failed"]);
+    ends.run(4000);
+    expect(ends.a).toMatchObject({ phase: "failed", failure: { kind: "timeout" }, kept: { size: 10_000 } });
+    expect(ends.admitted).toEqual([10_000, 10_000]);
+  });
+
+  it("does not take a refusal that comes late for one of what is wanted now", () => {
+    const ends = new Ends({ t: 12_000 });
+    ends.want(10_000);
+    ends.network.fate = (message) => ({ delays: [message.kind === "PathErr" ? 50 : 1] });
+    ends.aggregator({ type: "want", tspec: tspec(20_000) });
+    ends.run(20);
+    ends.want(11_000);
+    ends.run(200);
+    expect(ends.a).toMatchObject({ phase: "confirmed", held: { size: 11_000 } });
+    expect(ends.said.some((action) => action.do === "refused" && action.kept === 0)).toBe(false);
+  });
+
+  it("does not take the refusal of an earlier question for one of the last, at the other end", () => {
+    const ends = new Ends({ t: 12_000 });
+    ends.want(10_000);
+    ends.network.fate = (message) => ({ delays: [message.kind === "ResvErr" ? 50 : 1] });
+    ends.aggregator({ type: "want", tspec: tspec(20_000) });
+    ends.run(20);
+    ends.want(11_000);
+    ends.run(200);
+    expect([ends.a, ends.b]).toMatchObject([
+      { phase: "confirmed", held: { size: 11_000 } },
+      { phase: "confirmed", kept: load(11_000) },
+    ]);
+    expect(ends.admitted).toEqual([11_000, 11_000]);
   });
 
   it("answers a reduction with a Resv that is not larger (RFC 4495 §5.4)", () => {
@@ -251,6 +302,11 @@ describe("any sequence of events", () => {
       .tuple(error, flowspec)
       .map(([each, granted]): Notice => ({ what: "preempted", error: each, granted, filters: [] })),
     error.map((each): Notice => ({ what: "pathError", error: each, sender })),
+    fc
+      .tuple(error, flowspec)
+      .map(
+        ([each, { tspec: about }]): Notice => ({ what: "pathError", error: each, sender: { ...sender, tspec: about } }),
+      ),
   );
   const common = fc.oneof(
     notice.map((each) => ({ type: "notice" as const, notice: each })),
@@ -268,6 +324,7 @@ describe("any sequence of events", () => {
         let state: AggregatorState = AGGREGATOR_INITIAL;
         let armed = false;
         let usable = 0;
+        let path: TokenBucket | undefined;
         for (const event of events) {
           if (event.type === "timeout" && !armed) continue;
           if (event.type === "timeout") armed = false;
@@ -276,6 +333,8 @@ describe("any sequence of events", () => {
           for (const action of step.actions) {
             if (action.do === "arm") armed = true;
             if (action.do === "cancel") armed = false;
+            if (action.do === "open") path = action.tspec;
+            if (action.do === "close") path = undefined;
             if (action.do === "confirmed" || action.do === "takenBack") usable = action.size;
             if (action.do === "refused") usable = action.kept;
           }
@@ -283,6 +342,9 @@ describe("any sequence of events", () => {
           if (state.phase === "pathSent") expect(armed).toBe(true);
           if (state.phase === "confirmed") expect(usable).toBe(state.held.size);
           if (state.phase === "failed") expect(usable).toBe(state.kept?.size ?? 0);
+          // What failed is said no more: the Path is what is reserved.
+          if (state.phase === "failed" && state.kept !== undefined) expect(path).toEqual(state.kept.tspec);
+          if (state.phase === "failed" && state.kept === undefined) expect(path).toBeUndefined();
         }
       }),
       { numRuns: 500 },
@@ -298,6 +360,7 @@ describe("any sequence of events", () => {
         for (const event of events) {
           if (event.type === "timeout" && !armed) continue;
           if (event.type === "timeout") armed = false;
+          const before: string = state.phase;
           const step = deaggregatorStep(RULES, CEILING, state, event);
           state = step.state;
           for (const action of step.actions) {
@@ -309,6 +372,10 @@ describe("any sequence of events", () => {
           expect(reserved).toBeLessThanOrEqual(CEILING);
           if (state.phase === "asked") expect(armed).toBe(true);
           if (state.phase === "failed" && state.kept === undefined) expect([armed, reserved]).toEqual([true, 0]);
+          // The aggregator hears of every refusal, and of nothing else.
+          const said = (what: DeaggregatorAction["do"]) => step.actions.filter((action) => action.do === what).length;
+          const isNews = before !== "failed" && state.phase === "failed";
+          expect(said("complain")).toBe(isNews ? 1 : 0);
         }
       }),
       { numRuns: 500 },

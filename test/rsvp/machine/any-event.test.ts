@@ -108,6 +108,7 @@ const event: fc.Arbitrary<NodeEvent> = fc.oneof(
   fc.record({ type: fc.constant("unreadable" as const), arrival, error: unreadable() }),
   fc.record({ type: fc.constant("open" as const), session, sender }),
   fc.record({ type: fc.constant("close" as const), session, template: filter }),
+  fc.record({ type: fc.constant("complain" as const), session, template: filter, error }),
   fc.record({ type: fc.constant("reserve" as const), session, flows, confirm: fc.constant(B) }),
   fc.record({ type: fc.constant("release" as const), session }),
   fc.record({

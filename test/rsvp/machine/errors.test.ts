@@ -190,6 +190,21 @@ describe("errors about Paths (§3.1.7)", () => {
   });
   const udp = (port: number): Session => ({ kind: "ip", destination: B, protocol: 17, port, ePolice: false });
 
+  it("by the receiver name the Path that they are about, and whoever found the error", () => {
+    const network = settled(3000);
+    const before = held(network);
+    const error = { node: "10.0.1.254", flags: 1, code: 1, value: 2 };
+    const complain = { type: "complain", session: SESSION, error } as const;
+    network.event("B", { ...complain, template: { address: A } });
+    network.run(10);
+    const sender = { template: { address: A }, tspec: tspec(100_000) };
+    expect(network.notices("A").at(-1)).toEqual({ what: "pathError", error, sender });
+    expect(held(network)).toEqual(before);
+    const ignored = [{ do: "ignore", what: "complaint to a sender that is not upstream" }];
+    expect(network.event("B", { ...complain, template: { address: "10.9.9.9" } })).toEqual(ignored);
+    expect(network.event("A", { ...complain, template: { address: A } })).toEqual(ignored);
+  });
+
   it("conflicting destination ports are error 7 (§3.2)", () => {
     const network = threeNodes();
     network.event("T", path(udp(5000), 1));

@@ -4,6 +4,7 @@
  */
 import { parseSessionId, type SessionId } from "../../../model/session.js";
 import { CPERR } from "../errors.js";
+import { ZERO_OID } from "../oid.js";
 import { attribute, nullable, optional } from "../prc.js";
 import {
   enumerated,
@@ -44,6 +45,8 @@ export const sluiceSession = base("sluiceSession", "1", "install", {
    * first shape, and is understood (RFC 3084 §2.2); a router of that time ignores it with a warning.
    */
   packetSize: optional(4, unsigned32(0, 0xffff), 0),
+  /** The sluiceTunnel row that carries the flow's packets from here on; ZERO_OID: none does. */
+  tunnel: optional(5, prid, ZERO_OID),
 });
 
 /** Says which dsQ is which pool, and the pool's name for operators. */
@@ -82,6 +85,10 @@ export const sluiceAggregate = base("sluiceAggregate", "4", "install", {
   packetSize: attribute(8, unsigned32(1, 0xffff)),
   /** Tells requests of a pool apart, also those for the same rate: reports name it. */
   request: attribute(9, unsigned32(1)),
+  /** The most that this edge reserves where the other wants more than `rate`; 0: it follows nobody. */
+  ceiling: optional(10, unsigned32(), 0),
+  /** The sluiceTunnel row whose outer flow is reserved for; ZERO_OID: whatever has the code point. */
+  tunnel: optional(11, prid, ZERO_OID),
 });
 
 /**
@@ -100,4 +107,22 @@ export const sluiceAggregateState = base("sluiceAggregateState", "5", "report-on
   request: attribute(7, unsigned32(1)),
   /** What the network said, for a person; empty if it said nothing. */
   reason: optional(8, text(0, 255), ""),
+});
+
+/**
+ * A tunnel to another edge, which carries every session steered into it as one outer flow. The instance is the tunnel's
+ * number, the same at both ends.
+ */
+export const sluiceTunnel = base("sluiceTunnel", "6", "install", {
+  name: attribute(2, text(1, 64)),
+  kind: attribute(3, enumerated({ ipip: 1, gre: 2, fou: 3, gue: 4, vxlan: 5 })),
+  addrType: attribute(4, enumerated({ ipv4: 1, ipv6: 2 })),
+  /** Both ends of the outer packet: 4 or 16 octets, as `addrType` says. */
+  localAddr: attribute(5, octetString(4, 16)),
+  remoteAddr: attribute(6, octetString(4, 16)),
+  /** 0 with a kind that has no ports. */
+  sourcePort: attribute(7, integer(0, 0xffff)),
+  destinationPort: attribute(8, integer(0, 0xffff)),
+  /** Octets of the largest inner packet, layer 3. */
+  mtu: attribute(9, unsigned32(1280, 65_000)),
 });

@@ -74,7 +74,26 @@ async function checkProgramming({ netlink }: CheckContext): Promise<Finding> {
   });
 }
 
+/** Only the rules of nftables send packets of reservations that pass to a class. */
+function checkAggregates({ subject }: CheckContext): readonly Finding[] {
+  const id = "backend.aggregates";
+  const { backend, rsvp = false } = subject;
+  if (!rsvp) return [];
+  if (backend !== "iptables" && backend !== "ebpf") return [fine(id, "reservations that pass here can have a class")];
+  const messages = backend === "ebpf" ? "; its own RSVP messages are best effort" : "";
+  return [
+    fault({
+      id,
+      severity: "warning",
+      what: `the back end ${backend} carries no aggregates`,
+      why: `reservations that only pass this router are refused; those that begin or end here are not concerned${messages}`,
+      remedy: "set kernel.backend to nftables",
+    }),
+  ];
+}
+
 export const backendChecks: readonly Check[] = [
+  { name: "backend.aggregates", run: async (context) => checkAggregates(context) },
   { name: "backend.choice", run: async (context) => [await checkBackend(context)] },
   { name: "backend.programming", run: async (context) => [await checkProgramming(context)] },
 ];

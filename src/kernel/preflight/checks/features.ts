@@ -182,19 +182,7 @@ const IPTABLES_FEATURES: readonly Feature[] = [
   },
 ];
 
-const VXLAN: Feature = {
-  id: "feature.link.vxlan",
-  name: "VXLAN",
-  command: {
-    tool: "ip",
-    args: "link add probe type vxlan id 1 local 192.0.2.1 remote 192.0.2.2 dstport 4789 nolearning".split(" "),
-  },
-  neededBy: [],
-  without: "sessions cannot be sent through tunnels",
-  remedy: kernelWith("CONFIG_VXLAN"),
-};
-
-const FEATURES: readonly Feature[] = [...NFT_FEATURES, ...QUEUE_FEATURES, ...IPTABLES_FEATURES, VXLAN];
+const FEATURES: readonly Feature[] = [...NFT_FEATURES, ...QUEUE_FEATURES, ...IPTABLES_FEATURES];
 
 /** What a back end cannot work without. */
 export const neededBy = (backend: BackendName): readonly Feature[] =>

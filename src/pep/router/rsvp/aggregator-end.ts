@@ -1,9 +1,9 @@
 /** This router as the aggregator of one aggregate: its machine with a timer, which asks again while less is granted than wanted. */
 import type { Clock, Timer } from "../../../model/clock.js";
-import type { IpAddress } from "../../../model/ip.js";
 import { StepQueue } from "../../../model/step-queue.js";
 import type { BitsPerSecond, BytesPerSecond, Millis } from "../../../model/units.js";
-import type { AggregateSession, TokenBucket } from "../../../rsvp/codec/objects.js";
+import type { SenderTemplate, Session, TokenBucket } from "../../../rsvp/codec/objects.js";
+import { wayBackPolicy } from "../../../rsvp/codec/way-back.js";
 import type { AggregateRules } from "../../../rsvp/machine/aggregate.js";
 import {
   AGGREGATOR_INITIAL,
@@ -19,9 +19,9 @@ import { partFor } from "./notices.js";
 import { floorBits } from "./sizes.js";
 
 export interface AggregatorEndOptions {
-  readonly session: AggregateSession;
-  /** Own address: the sender. */
-  readonly address: IpAddress;
+  readonly session: Session;
+  /** The sender: this router. */
+  readonly template: SenderTemplate;
   readonly rules: AggregateRules;
   /** When it asks again: with nothing granted, and with less than is wanted. */
   readonly askAgain: { readonly nothing: Millis; readonly less: Millis };
@@ -36,6 +36,10 @@ export class AggregatorEnd {
   readonly #events = new StepQueue<AggregatorEvent>((event) => this.#step(event));
   #state: AggregatorState = AGGREGATOR_INITIAL;
   #wanted: TokenBucket | undefined;
+  /** What is wanted of the way back. */
+  #back: BytesPerSecond | undefined;
+  /** What the Path says now. */
+  #said: TokenBucket | undefined;
   #granted = 0 as BytesPerSecond;
   #failure: string | undefined;
   #answer: Timer | undefined;
@@ -59,10 +63,16 @@ export class AggregatorEnd {
     return this.#failure;
   }
 
-  want(tspec: TokenBucket): void {
-    const before = this.#wanted;
+  /** @param back - what is wanted of the way back, octets/s; undefined: the other end is told nothing of it */
+  want(tspec: TokenBucket, back?: BytesPerSecond): void {
+    const [before, backBefore] = [this.#wanted, this.#back];
     this.#wanted = tspec;
-    if (before !== undefined && tspecEqual(before, tspec)) return;
+    this.#back = back;
+    if (before !== undefined && tspecEqual(before, tspec)) {
+      // No question to the network: its answer would be what it has given already.
+      if (back !== backBefore && this.#said !== undefined) this.#open(this.#said);
+      return;
+    }
     // It was the failure of another question.
     this.#failure = undefined;
     this.#again?.cancel();
@@ -77,7 +87,7 @@ export class AggregatorEnd {
 
   /** Of the session; other aggregators' parts are left out here. */
   notice(notice: Notice): void {
-    const part = partFor(this.#options.address, notice);
+    const part = partFor(this.#options.template, notice);
     if (part !== undefined) this.#events.push({ type: "notice", notice: part });
   }
 
@@ -94,13 +104,14 @@ export class AggregatorEnd {
   }
 
   #act(action: AggregatorAction): void {
-    const { session, address, tell, clock } = this.#options;
+    const { session, template, tell, clock } = this.#options;
     switch (action.do) {
       case "open":
-        tell({ type: "open", session, sender: { template: { address }, tspec: action.tspec } });
+        this.#open(action.tspec);
         return;
       case "close":
-        tell({ type: "close", session, template: { address } });
+        this.#said = undefined;
+        tell({ type: "close", session, template });
         return;
       case "arm":
         this.#answer?.cancel();
@@ -120,6 +131,15 @@ export class AggregatorEnd {
         return;
       case "ignore":
     }
+  }
+
+  /** While less is reserved than was wanted, no more is asked of the way back either. */
+  #open(tspec: TokenBucket): void {
+    const { session, template, tell } = this.#options;
+    this.#said = tspec;
+    const back = this.#back === undefined || this.#back < tspec.rate ? this.#back : tspec.rate;
+    const policy = back === undefined ? [] : [wayBackPolicy(back)];
+    tell({ type: "open", session, sender: { template, tspec }, policy });
   }
 
   #settle(granted: BytesPerSecond, failure: string | undefined): void {

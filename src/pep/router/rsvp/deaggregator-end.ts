@@ -1,9 +1,8 @@
 /** This router as the deaggregator of one aggregate: its machine with a timer. */
 import type { Clock, Timer } from "../../../model/clock.js";
-import type { IpAddress } from "../../../model/ip.js";
 import { StepQueue } from "../../../model/step-queue.js";
 import type { BitsPerSecond, BytesPerSecond } from "../../../model/units.js";
-import type { AggregateSession } from "../../../rsvp/codec/objects.js";
+import type { SenderTemplate, Session } from "../../../rsvp/codec/objects.js";
 import type { AggregateRules } from "../../../rsvp/machine/aggregate.js";
 import {
   DEAGGREGATOR_INITIAL,
@@ -18,8 +17,9 @@ import { partFor } from "./notices.js";
 import { floorBits } from "./sizes.js";
 
 export interface DeaggregatorEndOptions {
-  readonly session: AggregateSession;
-  readonly aggregator: IpAddress;
+  readonly session: Session;
+  /** The sender: the other edge. */
+  readonly template: SenderTemplate;
   readonly rules: AggregateRules;
   /** The most that is reserved whatever the aggregator says. */
   readonly ceiling: BytesPerSecond;
@@ -56,7 +56,7 @@ export class DeaggregatorEnd {
 
   /** Of the session; other aggregators' parts are left out here. */
   notice(notice: Notice): void {
-    const part = partFor(this.#options.aggregator, notice);
+    const part = partFor(this.#options.template, notice);
     if (part !== undefined) this.#events.push({ type: "notice", notice: part });
   }
 
@@ -72,8 +72,7 @@ export class DeaggregatorEnd {
   }
 
   #act(action: DeaggregatorAction): void {
-    const { session, aggregator, tell, clock } = this.#options;
-    const filter = { address: aggregator };
+    const { session, template: filter, tell, clock } = this.#options;
     switch (action.do) {
       case "reserve": {
         // FF: each aggregator has a reservation of its own in the session that they share.
@@ -84,6 +83,9 @@ export class DeaggregatorEnd {
       }
       case "release":
         tell({ type: "release", session, filters: [filter] });
+        return;
+      case "complain":
+        tell({ type: "complain", session, template: filter, error: action.error });
         return;
       case "arm":
         this.#timer?.cancel();

@@ -1,6 +1,6 @@
 /** What RSVP has to know of the machine's network; the composition root has the kernel say it. */
-import type { IpAddress } from "../../../model/ip.js";
-import type { Octets } from "../../../model/units.js";
+import type { IpAddress, IpPrefix } from "../../../model/ip.js";
+import type { BitsPerSecond, Octets } from "../../../model/units.js";
 import type { Route } from "../../../rsvp/machine/state.js";
 
 /** An interface that carries packets now. */
@@ -11,6 +11,20 @@ export interface LocalInterface {
   readonly mtu: Octets;
   /** Link-local ones of IPv6 are left out: they are no end of a session. */
   readonly addresses: readonly IpAddress[];
+  /** Layer 2; absent where the device tells none that means anything. */
+  readonly speed?: BitsPerSecond;
+}
+
+/** What may be another than before. */
+export type NetworkChange =
+  | { readonly what: "everything" }
+  /** Ways to addresses in the prefix. */
+  | { readonly what: "routes"; readonly to: IpPrefix };
+
+export interface NetworkFollower {
+  /** False while changes may be missed. */
+  readonly isListening: boolean;
+  close(): Promise<void>;
 }
 
 export interface NetworkView {
@@ -18,4 +32,6 @@ export interface NetworkView {
   interfaces(): Promise<readonly LocalInterface[]>;
   /** Where the kernel sends to each; one that is left out is reached by no way. @throws SystemError */
   routes(destinations: readonly IpAddress[]): Promise<ReadonlyMap<IpAddress, Route>>;
+  /** Tells of each change, perhaps of one too many. Absent: nobody does, and one has to look. */
+  follow?(changed: (change: NetworkChange) => void): NetworkFollower;
 }

@@ -7,30 +7,36 @@ import { SluiceError } from "../../../model/errors.js";
 import type { IpAddress } from "../../../model/ip.js";
 import type { Logger } from "../../../model/log.js";
 import { type BitsPerSecond, type BytesPerSecond, type Millis, millis } from "../../../model/units.js";
-import type { AggregateSession } from "../../../rsvp/codec/objects.js";
+import { RsvpDecodeError } from "../../../rsvp/codec/errors.js";
+import { filterKey } from "../../../rsvp/codec/keys.js";
+import type { PolicyData, SenderTemplate, Session } from "../../../rsvp/codec/objects.js";
+import { wayBackOf } from "../../../rsvp/codec/way-back.js";
 import { NodeDriver, type OutsideAction } from "../../../rsvp/endpoint/node-driver.js";
 import type { EndpointOptions } from "../../../rsvp/endpoint/rsvp-endpoint.js";
-import { type AggregateRules, aggregateSession, DEFAULT_AGGREGATE_RULES } from "../../../rsvp/machine/aggregate.js";
+import { type AggregateRules, DEFAULT_AGGREGATE_RULES } from "../../../rsvp/machine/aggregate.js";
 import type { NodeEvent, Notice } from "../../../rsvp/machine/events.js";
 import { RsvpNode } from "../../../rsvp/machine/node.js";
 import { DEFAULT_RULES, lifetime } from "../../../rsvp/machine/rules.js";
 import type { AggregateState, Aggregates, WantedAggregate } from "../aggregates.js";
+import { aggregateKey, incomingName, incomingTunnel, outgoingSession, outgoingTemplate } from "./aggregate-name.js";
 import { AggregatorEnd } from "./aggregator-end.js";
 import { DeaggregatorEnd } from "./deaggregator-end.js";
+import { Ends, type EndsView, type Incoming, type Outgoing } from "./ends.js";
 import type { NetworkView } from "./network-view.js";
 import { NetworkWatch } from "./network-watch.js";
+import { isForSender } from "./notices.js";
 import type { ReservedPools } from "./reserved-pools.js";
 import { RestartGrace } from "./restart-grace.js";
-import { tspecOf } from "./sizes.js";
+import { sizeFor, tspecOf, wayBackWanted } from "./sizes.js";
 import { TrafficControl, type TrafficControlOptions } from "./traffic-control.js";
-import { joinWishes, type StandingAggregate, type Wish, type Wishes, wishKey } from "./wishes.js";
+import { joinWishes, type StandingAggregate, type Wish, type Wishes } from "./wishes.js";
 
 export interface RsvpSpeakerOptions extends Pick<TrafficControlOptions, "rooms" | "linkOverhead"> {
   /** Where aggregates end here; absent: nowhere. */
   readonly address?: IpAddress;
   /** R, RFC 2205 §3.7. */
   readonly refresh: Millis;
-  /** The most that is reserved for one remote edge, layer 3. */
+  /** The most that is reserved for one remote edge, and towards it for its sake; layer 3. */
   readonly ceiling: BytesPerSecond;
   readonly standing: readonly StandingAggregate[];
   readonly network: NetworkView;
@@ -42,19 +48,6 @@ export interface RsvpSpeakerOptions extends Pick<TrafficControlOptions, "rooms" 
   /** In [0, 1). */
   readonly random: () => number;
   readonly endpoint: Pick<EndpointOptions, "keys" | "reliability" | "epoch" | "tos" | "transport">;
-}
-
-/** An aggregate that begins here. */
-export interface Outgoing {
-  readonly wish: Wish;
-  readonly end: AggregatorEnd;
-}
-
-/** An aggregate that ends here. */
-export interface Incoming {
-  readonly session: AggregateSession;
-  readonly aggregator: IpAddress;
-  readonly end: DeaggregatorEnd;
 }
 
 /** With less granted than wanted, refreshes until it is asked for again. */
@@ -69,8 +62,10 @@ export class RsvpSpeaker implements Aggregates {
   readonly #node: RsvpNode;
   readonly #watch: NetworkWatch;
   readonly #control: TrafficControl;
-  readonly #outgoing = new Map<string, Outgoing>();
-  readonly #incoming = new Map<string, Incoming>();
+  /** What reservations may take of each interface now, layer 3. */
+  readonly #rooms: Map<string, BitsPerSecond>;
+  readonly #outgoing = new Ends<Outgoing>();
+  readonly #incoming = new Ends<Incoming>();
   readonly #listeners: ((state: AggregateState) => void)[] = [];
   #rejected: Wishes["rejected"] = [];
   #driver: NodeDriver | undefined;
@@ -78,7 +73,9 @@ export class RsvpSpeaker implements Aggregates {
 
   private constructor(options: RsvpSpeakerOptions) {
     this.#options = options;
-    const { refresh, rooms, linkOverhead, classes, clock, log, network: view, lookEvery: interval } = options;
+    const rooms = new Map(options.rooms);
+    const { refresh, linkOverhead, classes, clock, log, network: view, lookEvery: interval } = options;
+    this.#rooms = rooms;
     this.#rules = { ...DEFAULT_AGGREGATE_RULES, retryAfter: refresh };
     this.#node = new RsvpNode({ ...DEFAULT_RULES, refreshPeriod: refresh });
     const tell = (event: NodeEvent): void => this.#tell(event);
@@ -125,30 +122,43 @@ export class RsvpSpeaker implements Aggregates {
     return this.#watch;
   }
 
-  get outgoing(): ReadonlyMap<string, Outgoing> {
+  /** What reservations may take of each interface now, layer 3. */
+  get rooms(): ReadonlyMap<string, BitsPerSecond> {
+    return this.#rooms;
+  }
+
+  get outgoing(): EndsView<Outgoing> {
     return this.#outgoing;
   }
 
-  get incoming(): ReadonlyMap<string, Incoming> {
+  get incoming(): EndsView<Incoming> {
     return this.#incoming;
   }
 
   set(wanted: readonly WantedAggregate[]): void {
     const { address, standing } = this.#options;
     const { accepted, rejected } = joinWishes(address, standing, wanted);
-    for (const [key, { end }] of [...this.#outgoing]) {
+    for (const key of [...this.#outgoing.keys()]) {
       if (accepted.has(key)) continue;
+      const given = this.#outgoing.get(key);
       this.#outgoing.delete(key);
-      end.giveUp();
+      given?.end.giveUp();
     }
     this.#rejected = rejected;
     for (const [key, wish] of accepted) {
       if (address === undefined) continue;
-      const end = this.#outgoing.get(key)?.end ?? this.#aggregator(key, address, wish);
-      this.#outgoing.set(key, { wish, end });
-      end.want(tspecOf(wish));
+      const known = this.#outgoing.get(key);
+      this.#outgoing.set(key, known === undefined ? this.#aggregator(key, address, wish) : { ...known, wish });
+      this.#ask(key);
+      if (known === undefined) this.#lookBack(wish);
     }
     for (const { pool, why } of rejected) this.#notify({ ...NOTHING, pool, failure: why });
+  }
+
+  /** An interface has more room, or less: then what does not fit any more is taken back (RFC 4495). */
+  resize(name: string, room: BitsPerSecond): void {
+    this.#rooms.set(name, room);
+    this.#tell({ type: "resized", name, room: (room / 8) as BytesPerSecond });
   }
 
   states(): readonly AggregateState[] {
@@ -169,8 +179,8 @@ export class RsvpSpeaker implements Aggregates {
   }
 
   async #begin(driver: NodeDriver): Promise<void> {
-    const { rooms, clock, refresh, classes, log } = this.#options;
-    for (const [name, room] of rooms) this.#tell({ type: "resized", name, room: (room / 8) as BytesPerSecond });
+    const { clock, refresh, classes, log } = this.#options;
+    for (const [name, room] of this.#rooms) this.resize(name, room);
     const transport = driver.endpoint?.transport;
     if (transport !== undefined) await this.#watch.start(transport);
     this.set([]);
@@ -190,53 +200,101 @@ export class RsvpSpeaker implements Aggregates {
     else if (action.do === "forgetRoute") this.#watch.forget(action.destination);
     else if (action.do === "reserve") this.#control.reserve(action);
     else if (action.do === "release") this.#control.release(action.ref);
-    // Nobody here is a receiver of single flows.
-    else if (action.session.kind === "aggregate") this.#onNotice(action.session, action.notice);
+    else this.#onNotice(action.session, action.notice);
   }
 
-  #onNotice(session: AggregateSession, notice: Notice): void {
-    const { destination, dscp } = session;
-    if (destination !== this.#options.address) {
-      this.#outgoing.get(wishKey(destination, dscp))?.end.notice(notice);
+  #onNotice(session: Session, notice: Notice): void {
+    if (isForSender(notice)) {
+      for (const [, { end }] of this.#outgoing.of(session)) end.notice(notice);
       return;
     }
-    if (notice.what === "pathArrived") this.#deaggregator(session, notice.sender.template.address);
-    for (const [key, incoming] of [...this.#incoming]) {
-      if (incoming.session.dscp !== dscp) continue;
-      incoming.end.notice(notice);
-      if (incoming.end.phase !== "none") continue;
+    if (notice.what === "pathArrived") this.#onPath(session, notice.sender.template, notice.policy);
+    for (const [key, { end }] of this.#incoming.of(session)) {
+      end.notice(notice);
+      if (end.phase !== "none") continue;
       this.#incoming.delete(key);
-      incoming.end.close();
+      end.close();
+      this.#ask(key);
     }
   }
 
-  #aggregator(key: string, address: IpAddress, { remote, dscp }: Wish): AggregatorEnd {
+  /** An aggregator says what it wants, also of the way back: what goes back there follows. */
+  #onPath(session: Session, template: SenderTemplate, policy: readonly PolicyData[]): void {
+    const name = incomingName(session, template);
+    if (name === undefined) return;
+    const key = aggregateKey(template.address, name);
+    // Whoever asks for a code point gets it; a single flow only as the tunnel that has an end here.
+    const isExpected = session.kind === "ip" ? this.#outgoing.get(key) !== undefined : this.#isHere(session);
+    if (!isExpected) return;
+    const { end } = this.#incoming.get(key) ?? { end: this.#deaggregator(key, session, template) };
+    const back = this.#backOf(policy);
+    const entry = { session, template, name, end };
+    this.#incoming.set(key, back === undefined ? entry : { ...entry, back });
+    this.#ask(key);
+  }
+
+  #isHere({ destination }: Session): boolean {
+    return destination === this.#options.address;
+  }
+
+  /** Other products say nothing of it, and what cannot be read says nothing either. */
+  #backOf(policy: readonly PolicyData[]): BytesPerSecond | undefined {
+    try {
+      return wayBackOf(policy);
+    } catch (error) {
+      if (!(error instanceof RsvpDecodeError)) throw error;
+      this.#driver?.ignore(`POLICY_DATA: ${error.reason}`);
+      return undefined;
+    }
+  }
+
+  /** Has the aggregate's Path say what is wanted of it now, at both ends. */
+  #ask(key: string): void {
+    const outgoing = this.#outgoing.get(key);
+    if (outgoing === undefined) return;
+    const { wish, end } = outgoing;
+    const size = sizeFor(wish, this.#incoming.get(key)?.back, this.#options.ceiling);
+    end.want(tspecOf(size), wayBackWanted(wish));
+  }
+
+  /** The other end of a tunnel may have said its Path before this one was wanted. */
+  #lookBack({ remote, name }: Wish): void {
+    if (name.by !== "tunnel") return;
+    const { session, template } = incomingTunnel(remote, name);
+    const state = this.#node.session(session);
+    const path = state?.paths.get(filterKey(template));
+    if (path === undefined || state?.route.kind !== "local") return;
+    const { tspec, policy } = path;
+    this.#onNotice(session, { what: "pathArrived", sender: { template, tspec }, policy });
+  }
+
+  #aggregator(key: string, address: IpAddress, wish: Wish): Outgoing {
     const { clock, refresh } = this.#options;
-    return new AggregatorEnd({
-      session: aggregateSession(remote, dscp),
-      address,
+    const session = outgoingSession(address, wish.remote, wish.name);
+    const template = outgoingTemplate(address, wish.name);
+    const end = new AggregatorEnd({
+      session,
+      template,
       rules: this.#rules,
       askAgain: { nothing: refresh, less: millis(REFRESHES_UNTIL_MORE * refresh) },
       clock,
       tell: (event) => this.#tell(event),
       changed: () => this.#changed(key, "outgoing"),
     });
+    return { wish, session, template, end };
   }
 
-  #deaggregator(session: AggregateSession, aggregator: IpAddress): void {
-    const key = wishKey(aggregator, session.dscp);
-    if (this.#incoming.has(key)) return;
+  #deaggregator(key: string, session: Session, template: SenderTemplate): DeaggregatorEnd {
     const { ceiling, clock } = this.#options;
-    const end = new DeaggregatorEnd({
+    return new DeaggregatorEnd({
       session,
-      aggregator,
+      template,
       rules: this.#rules,
       ceiling,
       clock,
       tell: (event) => this.#tell(event),
       changed: () => this.#changed(key, "incoming"),
     });
-    this.#incoming.set(key, { session, aggregator, end });
   }
 
   #changed(key: string, direction: "outgoing" | "incoming"): void {

@@ -1,23 +1,16 @@
-/** Answers the node's requests: whether a reservation fits into the room of its interface, and for transit a class that keeps it. */
-import { createHash } from "node:crypto";
+/** Answers the node's requests: whether a reservation fits into the room of its interface, and for transit a share of a class that keeps it. */
 import { SluiceError } from "../../../model/errors.js";
 import type { IpAddress } from "../../../model/ip.js";
 import type { Logger } from "../../../model/log.js";
 import type { BitsPerSecond, Octets } from "../../../model/units.js";
-import { ADMISSION, RSVP_ERROR } from "../../../rsvp/codec/codes.js";
+import { ADMISSION, RSVP_ERROR, TRAFFIC_CONTROL } from "../../../rsvp/codec/codes.js";
 import type { ErrorAnswer } from "../../../rsvp/codec/errors.js";
-import { sessionKey } from "../../../rsvp/codec/keys.js";
 import type { NodeAction, NodeEvent } from "../../../rsvp/machine/events.js";
 import { bandwidthOf } from "../../../rsvp/machine/flowspec-algebra.js";
 import { type ReservationRef, refKey } from "../../../rsvp/machine/keys.js";
-import { RESERVED_PREFIX } from "./reserved-pools.js";
+import { ClassSums, type Share, type TransitClasses } from "./class-sums.js";
 import { linkRateOf } from "./sizes.js";
-
-/** Pools of the kernel by name; rates at layer 2. */
-export interface TransitClasses {
-  reserve(name: string, rate: BitsPerSecond): Promise<void>;
-  release(name: string): Promise<void>;
-}
+import { shareOf } from "./transit-share.js";
 
 export interface TrafficControlOptions {
   /** What reservations may take of each interface together, layer 3. */
@@ -37,22 +30,29 @@ interface Holding {
   readonly interface: string;
   /** Layer 3. */
   readonly rate: number;
-  /** Of the class, if it has one. */
-  readonly name?: string;
+  /** Of a class, unless it ends here. */
+  readonly share?: Share;
 }
 
-/** What a pool's name may take in the kernel. */
-const MAX_NAME = 80;
+interface Place {
+  now: Holding;
+  /** The last that was admitted: what is left where a change fails. */
+  admitted: Holding | undefined;
+}
 
 const NO_BANDWIDTH: ErrorAnswer = { code: RSVP_ERROR.admission, value: ADMISSION.bandwidth };
+/** RFC 2205 §B: there is no way to tell its packets from others. */
+const UNSUPPORTED: ErrorAnswer = { code: RSVP_ERROR.trafficControl, value: TRAFFIC_CONTROL.serviceUnsupported };
 const SYSTEM_ERROR: ErrorAnswer = { code: RSVP_ERROR.trafficControlSystem, value: 0 };
 
 export class TrafficControl {
   readonly #options: TrafficControlOptions;
-  readonly #held = new Map<string, Holding>();
+  readonly #places = new Map<string, Place>();
+  readonly #sums: ClassSums;
 
   constructor(options: TrafficControlOptions) {
     this.#options = options;
+    this.#sums = new ClassSums(options.classes, (name) => this.#sharesOf(name));
   }
 
   /** What reservations take of an interface, layer 3. */
@@ -62,56 +62,95 @@ export class TrafficControl {
 
   /** The answer comes as an event, when the kernel has it. */
   reserve({ ref, id, flowspec, filters }: Request): void {
+    const { rooms, isOwn, linkOverhead } = this.#options;
     const key = refKey(ref);
-    const before = this.#held.get(key);
+    const place = this.#places.get(key);
     const rate = bandwidthOf(flowspec) * 8;
-    const room = this.#options.rooms.get(ref.interface) ?? 0;
+    const before = place?.now;
     const others = this.#used(ref.interface) - (before?.rate ?? 0);
-    if (rate > (before?.rate ?? 0) && others + rate > room) {
+    if (rate > (before?.rate ?? 0) && others + rate > (rooms.get(ref.interface) ?? 0)) {
       this.#answer(ref, id, NO_BANDWIDTH);
       return;
     }
-    const isTransit = !filters.some(({ address }) => this.#options.isOwn(address));
-    const holding = { interface: ref.interface, rate, ...(isTransit ? { name: nameOf(ref) } : {}) };
-    this.#held.set(key, holding);
-    if (holding.name === undefined) this.#answer(ref, id);
-    else void this.#makeClass(ref, id, linkRateOf(flowspec, this.#options.linkOverhead), before);
+    const isTransit = !filters.some(({ address }) => isOwn(address));
+    const found = isTransit ? shareOf(ref, filters) : undefined;
+    if (isTransit && found === undefined) {
+      this.#answer(ref, id, UNSUPPORTED);
+      return;
+    }
+    const share = found && { ...found, rate: linkRateOf(flowspec, linkOverhead) };
+    const holding: Holding = { interface: ref.interface, rate, ...(share === undefined ? {} : { share }) };
+    const admitted = place?.admitted;
+    this.#places.set(key, { now: holding, admitted });
+    if (share !== undefined && !isWithin(share, admitted?.share)) {
+      void this.#raise(ref, id, holding, share.name);
+      return;
+    }
+    this.#admit(ref, id, holding);
+    this.#lower(share, before?.share, admitted?.share);
   }
 
   release(ref: ReservationRef): void {
     const key = refKey(ref);
-    const name = this.#held.get(key)?.name;
-    this.#held.delete(key);
-    if (name !== undefined) {
-      this.#options.classes.release(name).catch((error: unknown) => {
-        this.#options.log.error("rsvp.class-not-removed", { pool: name, error });
-      });
-    }
+    const place = this.#places.get(key);
+    this.#places.delete(key);
+    this.#lower(place?.now.share, place?.admitted?.share);
   }
 
   /** Summed anew: floats that come and go would drift. */
   #used(name: string): number {
     let sum = 0;
-    for (const holding of this.#held.values()) if (holding.interface === name) sum += holding.rate;
+    for (const { now } of this.#places.values()) if (now.interface === name) sum += now.rate;
     return sum;
   }
 
-  async #makeClass(ref: ReservationRef, id: number, rate: BitsPerSecond, before: Holding | undefined): Promise<void> {
-    const key = refKey(ref);
-    const holding = this.#held.get(key);
-    const name = nameOf(ref);
+  /** Of every reservation what is asked for; while that is of another class, also what it has in this one. */
+  #sharesOf(name: string): readonly Share[] {
+    const shares: Share[] = [];
+    for (const { now, admitted } of this.#places.values()) {
+      if (now.share?.name === name) shares.push(now.share);
+      else if (admitted?.share?.name === name) shares.push(admitted.share);
+    }
+    return shares;
+  }
+
+  /** A later request may have taken its place in the meantime: then this answer is read by nobody. */
+  #admit(ref: ReservationRef, id: number, holding: Holding): void {
+    const place = this.#places.get(refKey(ref));
+    if (place?.now === holding) place.admitted = holding;
+    this.#answer(ref, id);
+  }
+
+  async #raise(ref: ReservationRef, id: number, holding: Holding, name: string): Promise<void> {
     try {
-      await this.#options.classes.reserve(name, rate);
-      this.#answer(ref, id);
+      await this.#sums.settle(name);
     } catch (error) {
-      this.#options.log.error("rsvp.class-refused", { pool: name, rate, error });
+      this.#options.log.error("rsvp.class-refused", { pool: name, error });
       if (!(error instanceof SluiceError)) throw error;
-      // A later request may have taken its place in the meantime.
-      if (this.#held.get(key) === holding) {
-        if (before === undefined) this.#held.delete(key);
-        else this.#held.set(key, before);
-      }
+      this.#takeBack(ref, holding);
       this.#answer(ref, id, SYSTEM_ERROR);
+      return;
+    }
+    const left = this.#places.get(refKey(ref))?.admitted?.share;
+    this.#admit(ref, id, holding);
+    if (left?.name !== name) this.#lower(left);
+  }
+
+  #takeBack(ref: ReservationRef, holding: Holding): void {
+    const key = refKey(ref);
+    const place = this.#places.get(key);
+    if (place?.now !== holding) return;
+    if (place.admitted === undefined) this.#places.delete(key);
+    else place.now = place.admitted;
+    // Another of the class may have been set with this one in it.
+    this.#lower(holding.share);
+  }
+
+  #lower(...shares: readonly (Share | undefined)[]): void {
+    for (const name of new Set(shares.flatMap((share) => share?.name ?? []))) {
+      this.#sums.settle(name).catch((error: unknown) => {
+        this.#options.log.error("rsvp.class-not-lowered", { pool: name, error });
+      });
     }
   }
 
@@ -121,9 +160,8 @@ export class TrafficControl {
   }
 }
 
-/** Of interface, session and sender, the same after a restart. */
-export function nameOf({ session, interface: name, flow }: ReservationRef): string {
-  const text = `${name}-${sessionKey(session)}-${flow}`.replaceAll(" ", "-");
-  if (encodeURIComponent(RESERVED_PREFIX + text).length <= MAX_NAME) return RESERVED_PREFIX + text;
-  return RESERVED_PREFIX + createHash("sha256").update(text).digest("hex").slice(0, 32);
-}
+/** Whether the kernel has all of it already. */
+const isWithin = (share: Share, admitted: Share | undefined): boolean =>
+  admitted?.name === share.name &&
+  share.rate <= admitted.rate &&
+  JSON.stringify(share.carries) === JSON.stringify(admitted.carries);

@@ -1,19 +1,17 @@
 /** Which aggregates are wanted: by the policy server, and at all times by the configuration. */
 import type { PoolId } from "../../../kernel/port.js";
 import type { IpAddress } from "../../../model/ip.js";
-import type { Dscp } from "../../../model/units.js";
 import type { WantedAggregate } from "../aggregates.js";
+import { type AggregateName, aggregateKey } from "./aggregate-name.js";
 
 /** An aggregate that is kept up whatever the policy server wants. */
-export type StandingAggregate = Omit<WantedAggregate, "pool">;
+export type StandingAggregate = Omit<WantedAggregate, "pool" | "ceiling" | "tunnel">;
 
 /** A pool is there where the policy server wants it. */
-export interface Wish extends StandingAggregate {
+export interface Wish extends Omit<WantedAggregate, "pool"> {
   readonly pool?: PoolId;
+  readonly name: AggregateName;
 }
-
-/** RFC 3175 §3.3: between two edges a code point has one aggregate. */
-export const wishKey = (remote: IpAddress, dscp: Dscp): string => `${remote} ${dscp}`;
 
 export interface Wishes {
   readonly accepted: ReadonlyMap<string, Wish>;
@@ -21,7 +19,15 @@ export interface Wishes {
   readonly rejected: readonly { readonly pool: PoolId; readonly why: string }[];
 }
 
-/** @param own - address under which aggregates end here; undefined on a router that only is on their way */
+/** RFC 4860 §2.1: a vDstPort has 16 bits. */
+const MAX_INDEX = 0xffff;
+
+/**
+ * Of several aggregates of a code point towards the same edge, that of the pool with the lowest number has the session of RFC
+ * 3175; each other has one of RFC 4860, with the number of its pool as vDstPort. So both edges find the same sessions in
+ * whatever order they are told, as long as pools have the same order and the others the same numbers at both.
+ * @param own - address under which aggregates end here; undefined on a router that only is on their way
+ */
 export function joinWishes(
   own: IpAddress | undefined,
   standing: readonly StandingAggregate[],
@@ -29,19 +35,38 @@ export function joinWishes(
 ): Wishes {
   const accepted = new Map<string, Wish>();
   const rejected: { pool: PoolId; why: string }[] = [];
-  for (const wish of wanted) {
-    const { pool, remote, dscp } = wish;
-    const key = wishKey(remote, dscp);
-    const other = accepted.get(key);
-    if (own === undefined) rejected.push({ pool, why: "this router has no address for aggregates" });
-    else if (remote === own) rejected.push({ pool, why: "an aggregate cannot end where it begins" });
-    else if (other !== undefined)
-      rejected.push({ pool, why: `pool ${other.pool} has the code point towards ${remote}` });
-    else accepted.set(key, wish);
+  for (const wish of wanted.toSorted((one, other) => one.pool - other.pool)) {
+    const { pool, remote } = wish;
+    const name = freeName(accepted, wish);
+    const why = own === undefined ? "this router has no address for aggregates" : whyNot(own, wish, name, accepted);
+    if (why === undefined) accepted.set(aggregateKey(remote, name), { ...wish, name });
+    else rejected.push({ pool, why });
   }
   for (const wish of own === undefined ? [] : standing) {
-    const key = wishKey(wish.remote, wish.dscp);
-    if (!accepted.has(key)) accepted.set(key, wish);
+    const name = { by: "codePoint", dscp: wish.dscp } as const;
+    const key = aggregateKey(wish.remote, name);
+    if (!accepted.has(key)) accepted.set(key, { ...wish, name });
   }
   return { accepted, rejected };
+}
+
+function freeName(accepted: ReadonlyMap<string, Wish>, { pool, remote, dscp, tunnel }: WantedAggregate): AggregateName {
+  if (tunnel !== undefined) return { by: "tunnel", ...tunnel };
+  const plain: AggregateName = { by: "codePoint", dscp };
+  return accepted.has(aggregateKey(remote, plain)) ? { by: "index", dscp, index: pool } : plain;
+}
+
+function whyNot(
+  own: IpAddress,
+  { pool, remote }: WantedAggregate,
+  name: AggregateName,
+  accepted: ReadonlyMap<string, Wish>,
+): string | undefined {
+  if (remote === own) return "an aggregate cannot end where it begins";
+  const other = accepted.get(aggregateKey(remote, name));
+  if (other !== undefined) return `pool ${other.pool} has the tunnel towards ${remote}`;
+  if (name.by === "index" && pool > MAX_INDEX) {
+    return `another pool has the code point towards ${remote}, and no session can have the number ${pool}`;
+  }
+  return undefined;
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { SystemError } from "../../../../src/model/errors.js";
 import { SILENT_LOGGER } from "../../../../src/model/log.js";
-import { millis, octets } from "../../../../src/model/units.js";
-import type { LocalInterface } from "../../../../src/pep/router/rsvp/network-view.js";
+import { kilobitsPerSecond, millis, octets } from "../../../../src/model/units.js";
+import type { LocalInterface, NetworkChange, NetworkView } from "../../../../src/pep/router/rsvp/network-view.js";
 import { NetworkWatch } from "../../../../src/pep/router/rsvp/network-watch.js";
 import type { NodeEvent } from "../../../../src/rsvp/machine/events.js";
 import type { Route } from "../../../../src/rsvp/machine/state.js";
@@ -22,18 +22,46 @@ class Bench {
   routes = new Map<string, Route>([[TO, VIA_CORE]]);
   failing = false;
   refusing = false;
-  readonly watch = new NetworkWatch({
-    view: {
-      interfaces: () =>
-        this.failing ? Promise.reject(new SystemError("RSVP_NETWORK", "no ip")) : Promise.resolve(this.interfaces),
-      routes: () => Promise.resolve(this.routes),
-    },
-    names: new Set(["core"]),
-    interval: millis(1000),
-    clock: this.clock,
-    log: SILENT_LOGGER,
-    tell: (event) => this.events.push(event),
-  });
+  /** What was asked of the view. */
+  readonly looks: string[] = [];
+  listening = true;
+  changed: (change: NetworkChange) => void = () => undefined;
+  readonly watch: NetworkWatch;
+
+  /** @param followed - whether the network says that it has changed */
+  constructor({ followed = false, interval = 1000, slow = 0 } = {}) {
+    const view: NetworkView = {
+      interfaces: () => {
+        this.looks.push("interfaces");
+        this.clock.time += slow;
+        return this.failing
+          ? Promise.reject(new SystemError("RSVP_NETWORK", "no ip"))
+          : Promise.resolve(this.interfaces);
+      },
+      routes: (destinations) => {
+        this.looks.push(`routes to ${destinations}`);
+        return Promise.resolve(this.routes);
+      },
+    };
+    const follow: NetworkView["follow"] = (changed) => {
+      this.changed = changed;
+      const isListening = () => this.listening;
+      return {
+        get isListening() {
+          return isListening();
+        },
+        close: () => Promise.resolve(void this.attached.push("not followed")),
+      };
+    };
+    this.watch = new NetworkWatch({
+      view: followed ? { ...view, follow } : view,
+      names: new Set(["core"]),
+      interval: millis(interval),
+      clock: this.clock,
+      log: SILENT_LOGGER,
+      tell: (event) => this.events.push(event),
+    });
+  }
 
   start(): Promise<void> {
     return this.watch.start({
@@ -121,6 +149,96 @@ describe("interfaces and routes of the machine", () => {
     await bench.clock.pass(3000);
     expect(bench.take()).toEqual([]);
     expect(bench.watch.attached.has("core")).toBe(true);
+    await bench.watch.close();
+  });
+});
+
+describe("a network that says when it has changed", () => {
+  const SLOW_NET = 30_000;
+  const TO_B: NetworkChange = { what: "routes", to: { address: "10.3.0.0", length: 24 } };
+  const TO_C: NetworkChange = { what: "routes", to: { address: "10.5.0.0", length: 24 } };
+  const DEFAULT: NetworkChange = { what: "routes", to: { address: "0.0.0.0", length: 0 } };
+  const DEFAULT6: NetworkChange = { what: "routes", to: { address: "::", length: 0 } };
+
+  async function started(options: { slow?: number } = {}): Promise<Bench> {
+    const bench = new Bench({ followed: true, interval: SLOW_NET, ...options });
+    await bench.start();
+    bench.watch.resolve(TO);
+    await bench.clock.pass(100);
+    bench.take();
+    bench.looks.length = 0;
+    return bench;
+  }
+
+  it("is looked at once for all changes within 20 ms, and only where they are", async () => {
+    const bench = await started();
+    bench.routes.delete(TO);
+    for (let count = 0; count < 100; count += 1) bench.changed(TO_B);
+    await bench.clock.pass(20);
+    expect(bench.take()).toEqual([{ type: "routeChanged", destination: TO, route: { kind: "none" } }]);
+    expect(bench.looks.splice(0)).toEqual([`routes to ${TO}`]);
+    bench.changed(TO_C);
+    bench.changed(DEFAULT6);
+    await bench.clock.pass(1000);
+    expect(bench.looks).toEqual([]);
+    bench.changed(DEFAULT);
+    await bench.clock.pass(20);
+    expect(bench.looks.splice(0)).toEqual([`routes to ${TO}`]);
+    bench.changed(TO_B);
+    bench.changed({ what: "everything" });
+    await bench.clock.pass(100);
+    expect(bench.looks.splice(0)).toEqual(["interfaces", `routes to ${TO}`]);
+    await bench.watch.close();
+    expect(bench.attached.at(-1)).toBe("not followed");
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  it("that never stops to change is looked at every 50 ms at most, and rarely where a look takes long", async () => {
+    const storm = async (bench: Bench): Promise<number> => {
+      for (let at = 0; at < 200; at += 1) {
+        bench.changed({ what: "everything" });
+        await bench.clock.pass(5);
+      }
+      await bench.watch.close();
+      return bench.looks.filter((look) => look === "interfaces").length;
+    };
+    const quick = await storm(await started());
+    expect(quick).toBeGreaterThan(15);
+    expect(quick).toBeLessThanOrEqual(20);
+    // A fifth of the time is spent on looks of 100 ms.
+    expect(await storm(await started({ slow: 100 }))).toBeLessThanOrEqual(3);
+  });
+
+  it("is looked at from time to time all the same; more often while changes may be missed or a look failed", async () => {
+    const bench = await started();
+    const looksWithin = async (ms: number): Promise<number> => {
+      bench.looks.length = 0;
+      await bench.clock.pass(ms);
+      return bench.looks.filter((look) => look === "interfaces").length;
+    };
+    expect(await looksWithin(SLOW_NET)).toBe(1);
+    bench.listening = false;
+    bench.changed({ what: "everything" });
+    expect(await looksWithin(6100)).toBe(4);
+    bench.listening = true;
+    bench.changed({ what: "everything" });
+    expect(await looksWithin(6100)).toBe(1);
+    bench.failing = true;
+    bench.changed({ what: "everything" });
+    expect(await looksWithin(6100)).toBe(4);
+    bench.failing = false;
+    expect(await looksWithin(SLOW_NET)).toBe(1);
+    expect(bench.take()).toEqual([]);
+    await bench.watch.close();
+  });
+
+  it("whose interface has another speed is told nothing of it", async () => {
+    const bench = await started();
+    bench.interfaces = [{ ...CORE, speed: kilobitsPerSecond(10_000) }, ACCESS];
+    bench.changed({ what: "everything" });
+    await bench.clock.pass(100);
+    expect(bench.take()).toEqual([]);
+    expect(bench.attached).toEqual(["attach core"]);
     await bench.watch.close();
   });
 });
