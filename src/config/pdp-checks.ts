@@ -3,11 +3,13 @@
 import { type CrossProblem, duplicates } from "./common.js";
 import { checkCommunities } from "./community-checks.js";
 import type { PdpConfig } from "./pdp.js";
+import { checkPdpRsvp } from "./pdp-rsvp.js";
 import { checkPools, mostOf } from "./pool-checks.js";
 import { unknownName } from "./unknown-name.js";
 
 export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
   return [
+    ...(config.rsvp === undefined ? [] : checkPdpRsvp(config.rsvp)),
     ...duplicates(
       config.pools,
       "pool",

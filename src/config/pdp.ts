@@ -5,6 +5,7 @@ import { millis, octets } from "../model/units.js";
 import { commonKeys } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
 import { communityKeys, linkKeys, poolKeys } from "./pdp-pools.js";
+import { pdpRsvpKeys } from "./pdp-rsvp.js";
 import { timeZone } from "./pool-schedule.js";
 import {
   clientType,
@@ -125,6 +126,9 @@ export const pdpSchema = (context: PathContext) =>
     timeZone: timeZone().default("UTC").describe("Time zone of the pools' schedules."),
     classes: z.array(classKeys()).min(1).max(256).describe("Service classes: how packets are treated."),
     rules: z.array(ruleKeys()).max(10_000).describe("Who may start what. The first rule that fits decides."),
+    rsvp: pdpRsvpKeys()
+      .optional()
+      .describe("Reservations of single routers that are decided here (COPS-RSVP, RFC 2749). Absent: nobody may ask."),
     defaultTreatment: z
       .enum(["bestEffort", "refuse"])
       .default("refuse")

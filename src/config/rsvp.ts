@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bitsPerSecond, octets, seconds, type Timestamp, timestamp } from "../model/units.js";
 import { type CrossProblem, duplicates } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
+import { admissionKeys, checkAdmission } from "./rsvp-admission.js";
 import { count, interfaceName, ipAddress, phb, rate, type ScalarKind, size, time } from "./scalars.js";
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -76,6 +77,7 @@ export const rsvpKeys = (context: PathContext) =>
       .describe(
         "The most that is reserved for one remote edge towards here, and towards it for its sake, whatever it asks for; layer 3.",
       ),
+    admission: admissionKeys(),
     aggregates: z
       .array(aggregateKeys())
       .max(4096)
@@ -111,6 +113,7 @@ export function checkRsvp(rsvp: RsvpConfig, isEdge: boolean): readonly CrossProb
       (index) => ["rsvp", "aggregates", index, "remote"],
     ),
     ...checkRefresh(rsvp),
+    ...checkAdmission(rsvp.admission, isEdge),
     ...checkAddress(rsvp, isEdge),
     ...keys.flatMap((key, index) => checkKey(rsvp, key, index)),
   ];

@@ -9,6 +9,7 @@ import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
 import { bytesPerSecond, millis, octets } from "../model/units.js";
 import { LinkRooms } from "../pep/router/rsvp/link-rooms.js";
+import type { OutsourcedAdmission } from "../pep/router/rsvp/outsourced-admission.js";
 import type { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
 import { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { DEFAULT_RSVP_LIMITS } from "../rsvp/endpoint/limits.js";
@@ -32,12 +33,20 @@ export interface RouterRsvpOptions {
   readonly rsvp: RsvpConfig;
   readonly kernel: RouterConfig["kernel"];
   readonly pools: ReservedPools;
+  readonly outsourced?: OutsourcedAdmission;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** @throws SystemError if no transport works here, or a secret cannot be used */
-export async function openRsvp({ rsvp, kernel, pools, clock, log }: RouterRsvpOptions): Promise<RsvpSpeaker> {
+export async function openRsvp({
+  rsvp,
+  kernel,
+  pools,
+  outsourced,
+  clock,
+  log,
+}: RouterRsvpOptions): Promise<RsvpSpeaker> {
   const { address, refresh, ceiling, interfaces, aggregates, transport } = rsvp;
   const rooms = linkRooms(rsvp, kernel);
   const nextHops = interfaces.flatMap(({ name, nextHop }) => (nextHop === undefined ? [] : [[name, nextHop] as const]));
@@ -57,6 +66,7 @@ export async function openRsvp({ rsvp, kernel, pools, clock, log }: RouterRsvpOp
     network: rooms.through(followedNetwork({ clock, log })),
     lookEvery: LOOK_EVERY,
     classes: pools,
+    ...(outsourced === undefined ? {} : { outsourced }),
     clock,
     log,
     random: Math.random,

@@ -31,6 +31,7 @@ import { TOKEN_HEADER } from "../pdp/sip/message-reading.js";
 import { SipLink } from "../pdp/sip/sip-link.js";
 import { UsageSender } from "../pdp/usage-sender.js";
 import { pdpActions } from "./pdp-actions.js";
+import { openReservationControl, type ReservationControl } from "./pdp-outsourcing.js";
 import { recordPools } from "./pdp-pool-history.js";
 import { openReservations } from "./pdp-reservations.js";
 import { policyTunnels, poolMap } from "./pdp-tunnels.js";
@@ -99,43 +100,55 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
     agent: config.name,
     onExchange: exchange,
   });
-  await listen(context, sip, router);
+  const { rsvp } = config;
+  const keepAlive = config.cops.keepAlive;
+  const control = rsvp === undefined ? undefined : openReservationControl({ rsvp, keepAlive, clock, log, cleanup });
+  await listen(context, sip, router, control);
   // Before anybody who connects is heard; and nothing is asked of the network by a server that cannot serve.
   keeper.start();
   usage?.start();
-  await answerControl(context, { config, service, store, ledger, keeper, sip, router, tally, reservations });
+  await answerControl(context, { config, service, store, ledger, keeper, sip, router, tally, reservations }, control);
 }
 
 async function answerControl(
   context: RoleContext<PdpConfig>,
   { tally, reservations, ...parts }: PdpParts & { readonly tally: PoolTally; readonly reservations: RsvpReservations },
+  control: ReservationControl | undefined,
 ): Promise<void> {
   const { config, router } = parts;
   const history = recordPools(context, { ...parts, tally });
   const views = pdpViews(parts);
   await openControl(context, {
-    show: views.show,
+    show: { ...views.show, ...(control === undefined ? {} : { reservations: control.show }) },
     explain: views.explain,
     views: { series: async (query) => history.series(query) },
-    actions: pdpActions(parts),
+    actions: { ...pdpActions(parts), ...control?.actions },
     problems: () => [
       ...(router.connected ? [] : [`router ${config.access.router} is not connected`]),
       ...reservations.problems(),
+      ...(control?.problems() ?? []),
     ],
     warnings: history.warnings,
   });
 }
 
-async function listen({ config, log, clock, cleanup }: RoleContext<PdpConfig>, sip: SipLink, router: RouterLink) {
+async function listen(
+  { config, log, clock, cleanup }: RoleContext<PdpConfig>,
+  sip: SipLink,
+  router: RouterLink,
+  control: ReservationControl | undefined,
+) {
+  const routerName = config.access.router;
+  const handlers = policyServer({ sip, router, routerName, keepAlive: config.cops.keepAlive / 1000, log });
   const server = new PdpServer(
     {
       ...config.cops.listen,
       clock,
       log,
       limits: { ...DEFAULT_COPS_LIMITS, maxMessage: config.cops.maxMessage, maxPending: MAX_POLICY },
-      clientTypes: [config.cops.sipClientType, CLIENT_TYPE_DIFFSERV],
+      clientTypes: [config.cops.sipClientType, CLIENT_TYPE_DIFFSERV, ...(control?.clientTypes ?? [])],
     },
-    policyServer({ sip, router, routerName: config.access.router, keepAlive: config.cops.keepAlive / 1000, log }),
+    control?.over(handlers) ?? handlers,
   );
   await server.listen();
   cleanup.add(() => server.close());

@@ -1,5 +1,6 @@
 /** Composition root of the router. The only role that needs CAP_NET_ADMIN. */
 import type { RouterConfig } from "../config/router.js";
+import { admissionOf } from "../config/rsvp-admission.js";
 import type { ControlStream } from "../control/stream.js";
 import type { KernelView, PolicyView, PoolView, ReconcileView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
@@ -19,6 +20,7 @@ import { diffKernel } from "./kernel-diff.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 import { localState, openRouterKernel, reservedPools } from "./router-kernel.js";
+import { type Outsourcing, openOutsourcing } from "./router-outsourcing.js";
 import { openRsvp } from "./router-rsvp.js";
 import { steersIntoTunnels, tunnelViews } from "./router-tunnels.js";
 import { rsvpProblems, rsvpView } from "./rsvp-view.js";
@@ -51,7 +53,9 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   const keeper = new ReservedPools(reconciler, reservedPools(kernel.backend));
   cleanup.add(() => keeper.close());
   await keeper.start();
-  const speaker = await speakRsvp(context, keeper);
+  const admission = config.rsvp === undefined ? undefined : admissionOf(config.rsvp.admission);
+  const outsourcing = admission === undefined ? undefined : openOutsourcing(context, admission);
+  const speaker = await speakRsvp(context, keeper, outsourcing);
   const tunnels = steersIntoTunnels(kernel.backend);
   const client = await enforcePolicy(context, { keeper, journal, speaker, tunnels });
   const { rsvp } = config;
@@ -62,13 +66,17 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       kernel: () => kernelView(kernel, keeper),
       reconcile: () => [reconcileView(kernel, keeper)],
       tunnels: () => tunnelViews(kernel, keeper),
-      peers: () => (client === undefined ? [] : [policyServerView(client, "COPS-PR")]),
+      peers: () => [
+        ...(client === undefined ? [] : [policyServerView(client, "COPS-PR")]),
+        ...(outsourcing === undefined ? [] : [outsourcing.peer()]),
+      ],
       ...(speaker === undefined || rsvp === undefined ? {} : { rsvp: () => rsvpView(speaker, rsvp) }),
     },
     ...(speaker === undefined ? {} : { streams: { "rsvp/watch": watchRsvp(context, speaker) } }),
     diff: (render) => diffKernel(kernel, keeper.desired, render),
     problems: () => [
       ...(client === undefined ? [] : policyServerProblems(client)),
+      ...(outsourcing?.problems() ?? []),
       ...keeper.problems(),
       ...(speaker === undefined || rsvp === undefined ? [] : rsvpProblems(speaker, rsvp)),
     ],
@@ -79,6 +87,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
 async function speakRsvp(
   { config, log, clock, cleanup }: RoleContext<RouterConfig>,
   keeper: ReservedPools,
+  outsourcing: Outsourcing | undefined,
 ): Promise<RsvpSpeaker | undefined> {
   const { rsvp, kernel } = config;
   if (rsvp === undefined) {
@@ -86,7 +95,8 @@ async function speakRsvp(
     await keeper.sweep();
     return undefined;
   }
-  const speaker = await openRsvp({ rsvp, kernel, pools: keeper, clock, log });
+  const outsourced = outsourcing === undefined ? {} : { outsourced: outsourcing.admission };
+  const speaker = await openRsvp({ rsvp, kernel, pools: keeper, ...outsourced, clock, log });
   cleanup.add(() => speaker.close());
   return speaker;
 }

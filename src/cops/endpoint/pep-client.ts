@@ -7,7 +7,14 @@ import { StepQueue } from "../../model/step-queue.js";
 import type { Millis, Timestamp } from "../../model/units.js";
 import type { ReportType } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
-import type { CopsContext, CopsMessage, DecMessage, LpdpDecision, PdpAddress } from "../codec/message.js";
+import type {
+  CopsContext,
+  CopsInterface,
+  CopsMessage,
+  DecMessage,
+  LpdpDecision,
+  PdpAddress,
+} from "../codec/message.js";
 import {
   PEP_INITIAL,
   type PepAction,
@@ -52,6 +59,8 @@ export interface PepHandlers {
 export interface PepRequest {
   readonly handle: Buffer;
   readonly context: CopsContext;
+  readonly inInterface?: CopsInterface;
+  readonly outInterface?: CopsInterface;
   readonly signaled?: readonly Buffer[];
   readonly named?: readonly Buffer[];
   readonly lpdp?: readonly LpdpDecision[];
@@ -126,12 +135,12 @@ export class PepClient {
    * COPS_DELETED when the handle is given up, COPS_BUSY when too many requests wait
    * @throws InternalError if an object cannot hold what it is given
    */
-  request({ handle, context, signaled = [], named = [], lpdp = [] }: PepRequest): Promise<DecMessage> {
+  request({ signaled = [], named = [], lpdp = [], ...rest }: PepRequest): Promise<DecMessage> {
     if (this.#state.phase !== "open") {
       return Promise.reject(new ProtocolError("COPS_DOWN", "no policy server is connected"));
     }
     const { clientType } = this.#options;
-    return this.#requests.request({ op: "REQ", clientType, handle, context, signaled, named, lpdp });
+    return this.#requests.request({ op: "REQ", clientType, ...rest, signaled, named, lpdp });
   }
 
   report(handle: Buffer, { type, solicited = false, signaled = [], named = [] }: PepReport): void {

@@ -25,6 +25,7 @@ import { Ends, type EndsView, type Incoming, type Outgoing } from "./ends.js";
 import type { NetworkView } from "./network-view.js";
 import { NetworkWatch } from "./network-watch.js";
 import { isForSender } from "./notices.js";
+import type { Admission, OutsourcedAdmission } from "./outsourced-admission.js";
 import type { ReservedPools } from "./reserved-pools.js";
 import { RestartGrace } from "./restart-grace.js";
 import { sizeFor, tspecOf, wayBackWanted } from "./sizes.js";
@@ -42,6 +43,8 @@ export interface RsvpSpeakerOptions extends Pick<TrafficControlOptions, "rooms" 
   readonly network: NetworkView;
   /** How often interfaces and routes are looked at. */
   readonly lookEvery: Millis;
+  /** Has a policy server admit reservations (RFC 2749); absent: the rooms decide alone. */
+  readonly outsourced?: OutsourcedAdmission;
   readonly classes: Pick<ReservedPools, "reserve" | "release" | "sweep">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -62,6 +65,7 @@ export class RsvpSpeaker implements Aggregates {
   readonly #node: RsvpNode;
   readonly #watch: NetworkWatch;
   readonly #control: TrafficControl;
+  readonly #admission: Admission;
   /** What reservations may take of each interface now, layer 3. */
   readonly #rooms: Map<string, BitsPerSecond>;
   readonly #outgoing = new Ends<Outgoing>();
@@ -81,7 +85,16 @@ export class RsvpSpeaker implements Aggregates {
     const tell = (event: NodeEvent): void => this.#tell(event);
     this.#watch = new NetworkWatch({ view, names: new Set(rooms.keys()), interval, clock, log, tell });
     const isOwn = (address: IpAddress): boolean => this.#watch.isOwn(address);
-    this.#control = new TrafficControl({ rooms, classes, linkOverhead, isOwn, log, tell });
+    const { outsourced } = options;
+    const answer = outsourced === undefined ? tell : (event: NodeEvent) => outsourced.answered(event);
+    this.#control = new TrafficControl({ rooms, classes, linkOverhead, isOwn, log, tell: answer });
+    this.#admission = outsourced ?? this.#control;
+    outsourced?.attach({
+      local: this.#control,
+      tell,
+      view: ({ session }) => ({ session: this.#node.session(session), refreshPeriod: refresh }),
+      free: (name) => ((rooms.get(name) ?? 0) - this.#control.reserved(name)) as BitsPerSecond,
+    });
   }
 
   /** @throws SystemError if no transport works here */
@@ -89,8 +102,9 @@ export class RsvpSpeaker implements Aggregates {
     const speaker = new RsvpSpeaker(options);
     const { clock, log, random, endpoint } = options;
     const watch = speaker.#watch;
+    const node = new RestartGrace(speaker.#node, clock.now() + GRACE_REFRESHES * options.refresh);
     const driver = await NodeDriver.open({
-      node: new RestartGrace(speaker.#node, clock.now() + GRACE_REFRESHES * options.refresh),
+      node: options.outsourced?.over(node) ?? node,
       clock,
       log,
       random,
@@ -198,8 +212,8 @@ export class RsvpSpeaker implements Aggregates {
   #outside(action: OutsideAction): void {
     if (action.do === "resolve") this.#watch.resolve(action.destination);
     else if (action.do === "forgetRoute") this.#watch.forget(action.destination);
-    else if (action.do === "reserve") this.#control.reserve(action);
-    else if (action.do === "release") this.#control.release(action.ref);
+    else if (action.do === "reserve") this.#admission.reserve(action);
+    else if (action.do === "release") this.#admission.release(action.ref);
     else this.#onNotice(action.session, action.notice);
   }
 
