@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RsvpSessionView, RsvpView } from "../../src/control/views.js";
 import { type Background, openLab } from "../../src/lab/lab.js";
 import { dscp, kilobitsPerSecond } from "../../src/model/units.js";
+import { DEFAULT_AGGREGATE_RULES } from "../../src/rsvp/machine/aggregate.js";
 import { TROUBLE } from "../rsvp/tshark.js";
 import { copyConfigs, type Edits } from "./support/configs.js";
 import { ROOT } from "./support/root.js";
@@ -16,6 +17,9 @@ import { untilNothing } from "./support/until.js";
 const REFRESH_MS = 1000;
 /** RFC 2205 §3.7 with K = 3. */
 const LIFETIME_MS = 5.25 * REFRESH_MS;
+/** What a busy machine takes to look. */
+const MACHINE_MS = 5000;
+const ANSWER_TIMEOUT_S = DEFAULT_AGGREGATE_RULES.answerTimeout / 1000;
 const EDGE = { r1: "10.1.0.1", r2: "10.3.0.1" } as const;
 type Edge = keyof typeof EDGE;
 
@@ -226,7 +230,7 @@ describe("aggregates R1 - T - R2", () => {
     expect(await arrived(FLOOD_PORT)).toBeGreaterThan(0);
   });
 
-  test("an edge that comes back has its aggregate within a second of its first Path", async () => {
+  test("an edge that comes back has its aggregate before it would ask again", async () => {
     await script("stop", "r1");
     await untilForgotten((sender) => sender === EDGE.r1);
     const command = ["tcpdump", "-i", "r1", "-n", "-U", "--immediate-mode", "-s", "0", "-Z", "root", "-w", capture];
@@ -241,7 +245,7 @@ describe("aggregates R1 - T - R2", () => {
     const paths = await times(`rsvp.msg == 1 && ip.src == ${EDGE.r1}`);
     const took = resv - (paths.find((at) => at > begun) ?? 0);
     expect(took, "seconds from the first Path to the Resv").toBeGreaterThan(0);
-    expect(took, "seconds from the first Path to the Resv").toBeLessThan(1);
+    expect(took, "seconds from the first Path to the Resv").toBeLessThan(ANSWER_TIMEOUT_S);
   });
 
   test("T, killed and started, agrees with the edges again within two refreshes, its class in place meanwhile", async () => {
@@ -251,7 +255,7 @@ describe("aggregates R1 - T - R2", () => {
     await script("start", "t");
     // A refresh is at most 1.5 R away, and a neighbour's first message after the start goes into the handshake (RFC 2747
     // §4.3); the rest is for the machine.
-    expect(await untilAgreed(10_000)).toBeLessThan(2 * 1.5 * REFRESH_MS + 1500);
+    expect(await untilAgreed(10_000)).toBeLessThan(2 * 1.5 * REFRESH_MS + MACHINE_MS);
     expect(await classesOfT("r2")).toEqual(before);
   });
 
