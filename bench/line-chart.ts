@@ -39,6 +39,8 @@ const FOOTER = 24;
 /** Lines of a scale, about. */
 const TICKS = 5;
 const STROKES = ["#2f9e44", "#4c6ef5", "#e8590c", "#868e96"] as const;
+/** Below this a scale would have no numbers to be written. */
+const LEAST = 1e-9;
 /** What a mark's label takes at most, in columns: one that would lie on another's goes a row higher. */
 const COLUMNS_PER_LETTER = 5.6;
 
@@ -141,7 +143,7 @@ function pathOf({ points, steps }: Line, x: (at: number) => number, y: (value: n
 
 /** From 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten. */
 export function ticksTo(most: number): readonly number[] {
-  if (!(most > 0)) return [0, 1];
+  if (!(most > LEAST)) return [0, 1];
   const rough = most / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;

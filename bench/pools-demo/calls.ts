@@ -83,8 +83,8 @@ function agent({ lab, root, work }: Telephones, { call, end, seconds, more }: Ag
     ...["-key", "caller_domain", "a.example", "-key", "callee_domain", "b.example", "-default_behaviors", "none"],
     ...["-trace_err", "-error_file", `${end}.err`, ...more],
   ];
-  // Telephones have processors of their own.
-  const over = lab.exec(end, ["env", "-C", directory, "nice", "-n", "-10", ...sipp]);
+  // Telephones have processors of their own; the roles go before them all the same.
+  const over = lab.exec(end, ["env", "-C", directory, "nice", "-n", "-5", ...sipp]);
   // Looked at when the calls are over.
   over.catch(() => undefined);
   return over;

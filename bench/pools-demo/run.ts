@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { startFlood } from "../../src/lab/demo/congestion.js";
+
 import { explanationLines } from "../../src/lab/demo/views.js";
 import { sessionElements } from "../../src/lab/kernel-left.js";
 import type { Background, Lab } from "../../src/lab/lab.js";
@@ -12,6 +12,7 @@ import { SystemError } from "../../src/model/errors.js";
 import { CALLEE, CALLER, type Callee, finalAnswer, type PlacedCall, placeCall, startCallees } from "./calls.js";
 import { CALLS, LARGE, POOL, partyOf, SMALL } from "./configs.js";
 import type { CallEvidence, Evidence } from "./evidence.js";
+import { startFlood } from "./flood.js";
 import { outerFlows } from "./outer-flows.js";
 import { isReserved, POLICY_SERVERS, untilReserved } from "./reservation.js";
 import { type Recording, startRecording } from "./sampler.js";
@@ -49,7 +50,7 @@ export async function runPoolsDemo(options: PoolsDemoOptions): Promise<Evidence>
       throw new SystemError("LAB_RESERVED", `not reserved within ${PATIENCE_MS} ms: ${JSON.stringify(before)}`);
     }
     const callees = await startCallees(options, FIRST_CALLS, LONG_S);
-    progress("flooding the core link at three times its rate, both ways");
+    progress("flooding the core link at twice its rate, both ways");
     recording.note("flood");
     const flood = await startFlood(lab);
     stops.push(flood.stop);

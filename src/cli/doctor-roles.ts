@@ -8,7 +8,11 @@ import { bitsPerSecond } from "../model/units.js";
 import { showRate } from "./format.js";
 import { askAll, findSockets, type RoleAnswer, type TargetOptions } from "./roles.js";
 
-const healthSchema = z.object({ status: z.string(), problems: z.array(z.string()) });
+const healthSchema = z.object({
+  status: z.string(),
+  problems: z.array(z.string()),
+  warnings: z.array(z.string()).default([]),
+});
 const kernelSchema = z.object({
   classes: z.array(z.object({ interface: z.string(), kind: z.string(), rate: z.number() })),
 });
@@ -28,7 +32,7 @@ export async function examineRoles(
     answers.map(({ socket }) => socket),
     "/v1/show/kernel",
   );
-  return [...answers.map(healthFinding), ...failures.map(silence), ...kernels.answers.flatMap(promiseFindings)];
+  return [...answers.flatMap(healthFindings), ...failures.map(silence), ...kernels.answers.flatMap(promiseFindings)];
 }
 
 function socketsOf(options: TargetOptions, config: RoleConfig | undefined): readonly string[] {
@@ -43,9 +47,15 @@ function socketsOf(options: TargetOptions, config: RoleConfig | undefined): read
   }
 }
 
-function healthFinding({ role, value }: RoleAnswer): Finding {
-  const id = "role.health";
+type Health = z.output<typeof healthSchema>;
+
+function healthFindings({ role, value }: RoleAnswer): readonly Finding[] {
   const health = healthSchema.safeParse(value).data;
+  return [healthFinding(role, health), ...(health?.warnings ?? []).map((warning) => warningFinding(role, warning))];
+}
+
+function healthFinding(role: string, health: Health | undefined): Finding {
+  const id = "role.health";
   if (health?.status === "ok") {
     return { id, severity: "ok", what: `role ${role} is well`, why: "", remedy: "", detail: "" };
   }
@@ -55,6 +65,18 @@ function healthFinding({ role, value }: RoleAnswer): Finding {
     what: `role ${role}: ${health === undefined ? "no health told" : [health.status, ...health.problems].join("; ")}`,
     why: "sessions may be refused or treated as best effort until it is well",
     remedy: `journalctl -u sluice-${role} -n 50`,
+    detail: "",
+  };
+}
+
+/** It is well as long as nothing more happens. */
+function warningFinding(role: string, warning: string): Finding {
+  return {
+    id: "role.warning",
+    severity: "note",
+    what: `role ${role}: ${warning}`,
+    why: "what is right now may soon be wrong",
+    remedy: "",
     detail: "",
   };
 }

@@ -11,6 +11,7 @@ import { explain } from "./explain.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
 import { type ResizeOptions, resizePool } from "./pool.js";
 import { type HistoryOptions, poolHistory } from "./pool-history.js";
+import { type WithdrawOptions, withdrawReservations } from "./reservations.js";
 import type { TargetOptions } from "./roles.js";
 import { type WatchOptions, watchRsvp } from "./rsvp-watch.js";
 import { run } from "./run.js";
@@ -91,9 +92,16 @@ function buildProgram(io: CliIo, version: string, done: (code: number) => void):
     .option("--force", "although the router is running")
     .addOption(outputOption())
     .action(async (options: CleanupOptions) => done(await cleanup(options, io)));
-  addPoolVerbs(program.command("pool").description("the pools of a policy server, and their past"), io, done);
-  addRsvpVerbs(program.command("rsvp").description("the reservations of routers"), io, done);
+  addGroups(program, io, done);
   return program;
+}
+
+/** Verbs of two words. */
+function addGroups(program: Command, io: CliIo, done: (code: number) => void): void {
+  addPoolVerbs(program.command("pool").description("the pools of a policy server, and their past"), io, done);
+  const reservations = program.command("reservations").description("what a policy server has granted routers");
+  addReservationVerbs(reservations, io, done);
+  addRsvpVerbs(program.command("rsvp").description("the reservations of routers"), io, done);
 }
 
 function addPoolVerbs(pool: Command, io: CliIo, done: (code: number) => void): void {
@@ -111,6 +119,16 @@ function addPoolVerbs(pool: Command, io: CliIo, done: (code: number) => void): v
     .option("--since <time>", "how far back, such as '10 min'; up to '24 h'", "10 min")
     .option("--step <time>", "1 s (kept for 10 min), 10 s (3 h) or 1 min (24 h); chosen by --since if left out")
     .action(async (name: string, options: HistoryOptions) => done(await poolHistory(name, options, io)));
+}
+
+function addReservationVerbs(reservations: Command, io: CliIo, done: (code: number) => void): void {
+  asking(reservations.command("withdraw"), io)
+    .description(
+      "take reservations of a router back, and refuse them for ten minutes: receivers ask again by themselves",
+    )
+    .requiredOption("--router <name>", "the router that made them")
+    .option("--to <address>", "those to this destination only")
+    .action(async (options: WithdrawOptions) => done(await withdrawReservations(options, io)));
 }
 
 function addRsvpVerbs(rsvp: Command, io: CliIo, done: (code: number) => void): void {

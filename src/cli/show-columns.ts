@@ -86,6 +86,11 @@ function rsvpRows(value: unknown): readonly unknown[] {
   return found.length === 0 ? [whole] : found.map((item) => ({ ...whole, session: item }));
 }
 
+/** What was decided is left to JSON. */
+function reservationRows(value: unknown): readonly unknown[] {
+  return typeof value === "object" && value !== null && "reservations" in value ? list(value.reservations) : [];
+}
+
 export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
   sessions: {
     rows: list,
@@ -189,6 +194,18 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       word("PREVIOUS HOP", "session.previousHop"),
       word("NEXT HOP", "session.nextHop"),
       word("FAILURE", "session.failure"),
+    ],
+  },
+  reservations: {
+    rows: reservationRows,
+    columns: [
+      ROLE,
+      word("ROUTER", "router"),
+      word("FLOW", "flow"),
+      rate("RATE", "rate"),
+      word("RULE", "rule"),
+      word("COMMITTED", "committed"),
+      time("SINCE", "since"),
     ],
   },
   tunnels: {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bitsPerSecond, millis } from "../model/units.js";
 import { scheduleKeys } from "./pool-schedule.js";
 import { carryKeys } from "./pool-tunnels.js";
+import { warningKeys } from "./pool-warnings.js";
 import { count, domainName, identifier, ipAddress, ipPrefix, rate, time } from "./scalars.js";
 
 export const communityKeys = () =>
@@ -97,6 +98,7 @@ const writtenPool = () =>
       .max(64)
       .default([])
       .describe("Times with another rate, or another floor with a sizing. The first that fits counts."),
+    warn: warningKeys(),
   });
 
 /** With a sizing the pool begins at its floor. */

@@ -87,16 +87,17 @@ function standardOf(schema: Schema): string {
   if (!(schema instanceof z.ZodDefault)) return "required";
   const value: unknown = schema.def.defaultValue;
   if (typeof value === "object" && value !== null) {
-    return "action" in value
-      ? `\`${String(value.action)}\``
-      : Array.isArray(value) || isEmpty(value)
-        ? "none"
-        : "as below";
+    if ("action" in value) return `\`${String(value.action)}\``;
+    if (isEmpty(value)) return "none";
+    return isScalars(value) ? `\`[${value.join(", ")}]\`` : "as below";
   }
   return `\`${written(value, metaOf(schema, "kind"))}\``;
 }
 
 const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
+
+const isScalars = (value: object): value is readonly unknown[] =>
+  Array.isArray(value) && value.every((each) => typeof each !== "object");
 
 function written(value: unknown, kind: string | undefined): string {
   if (typeof value !== "number") return String(value);

@@ -4,6 +4,7 @@ import { bitsPerSecond, octets, seconds, type Timestamp, timestamp } from "../mo
 import { type CrossProblem, duplicates } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
 import { admissionKeys, checkAdmission } from "./rsvp-admission.js";
+import { checkEndToEnd, endToEndKeys, sideKey } from "./rsvp-e2e.js";
 import { count, interfaceName, ipAddress, phb, rate, type ScalarKind, size, time } from "./scalars.js";
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -24,6 +25,7 @@ const instant = () =>
 const interfaceKeys = () =>
   z.strictObject({
     name: interfaceName().describe("An interface that RSVP is spoken on."),
+    side: sideKey(),
     room: rate().describe("What reservations may take of it together, outgoing, counted at layer 3."),
     nextHop: ipAddress()
       .optional()
@@ -78,6 +80,7 @@ export const rsvpKeys = (context: PathContext) =>
         "The most that is reserved for one remote edge towards here, and towards it for its sake, whatever it asks for; layer 3.",
       ),
     admission: admissionKeys(),
+    endToEnd: endToEndKeys(),
     aggregates: z
       .array(aggregateKeys())
       .max(4096)
@@ -114,6 +117,7 @@ export function checkRsvp(rsvp: RsvpConfig, isEdge: boolean): readonly CrossProb
     ),
     ...checkRefresh(rsvp),
     ...checkAdmission(rsvp.admission, isEdge),
+    ...checkEndToEnd(rsvp),
     ...checkAddress(rsvp, isEdge),
     ...keys.flatMap((key, index) => checkKey(rsvp, key, index)),
   ];

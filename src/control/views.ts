@@ -5,6 +5,7 @@ import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
+import type { ReservationsView } from "./reservation-views.js";
 
 /** `/v1/health` */
 export interface HealthView {
@@ -264,6 +265,7 @@ export const SHOW_TOPICS = [
   "kernel",
   "reconcile",
   "rsvp",
+  "reservations",
   "tunnels",
   "peers",
   "usage",
@@ -278,6 +280,7 @@ export interface ShowViews {
   readonly communities: readonly CommunityView[];
   readonly kernel: KernelView;
   readonly rsvp: RsvpView;
+  readonly reservations: ReservationsView;
   readonly tunnels: readonly TunnelView[];
   readonly peers: readonly PeerView[];
   readonly usage: readonly UsageView[];

@@ -1,5 +1,6 @@
 /** RSVP reservations of routers decided by the policy server, as its configuration wants it. */
 import type { PdpRsvpConfig } from "../config/pdp-rsvp.js";
+import type { ReservationsView, ReservationView } from "../control/reservation-views.js";
 import type { ControlQuery, ControlRoute } from "../control/server.js";
 import type { PdpHandlers } from "../cops/endpoint/pdp-handlers.js";
 import { CLIENT_TYPE_RSVP } from "../cops/rsvp/codes.js";
@@ -7,32 +8,13 @@ import type { Clock } from "../model/clock.js";
 import { SystemError } from "../model/errors.js";
 import { parseAddress } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
-import { type BitsPerSecond, type Millis, seconds, type Timestamp } from "../model/units.js";
-import { type DecidedReservation, ReservationLink } from "../pdp/rsvp/reservation-link.js";
+import { type Millis, seconds } from "../model/units.js";
+import { ReservationLink } from "../pdp/rsvp/reservation-link.js";
 import { describeAsk } from "../pdp/rsvp/reservation-reading.js";
 import { ReservationRules } from "../pdp/rsvp/reservation-rules.js";
 import type { GrantedReservation } from "../pdp/rsvp/reservation-table.js";
 import { withReservations } from "../pdp/rsvp/with-reservations.js";
 import type { Cleanup } from "./role.js";
-
-/** A reservation as operators see it. */
-export interface ReservationView {
-  readonly router: string;
-  /** Senders and session. */
-  readonly flow: string;
-  /** Layer 3. */
-  readonly rate: BitsPerSecond;
-  readonly rule: string;
-  readonly since: Timestamp;
-  /** The router has made it. */
-  readonly committed: boolean;
-}
-
-export interface ReservationsView {
-  readonly reservations: readonly ReservationView[];
-  /** The last questions with their answers, newest last. */
-  readonly decisions: readonly DecidedReservation[];
-}
 
 export interface ReservationControl {
   readonly link: ReservationLink;
@@ -90,15 +72,16 @@ const viewOf = ({ router, ask, rule, since, committed }: GrantedReservation): Re
 /** Receivers ask again with each refresh: for so long they are refused. */
 const BLOCKED_FOR = seconds(600);
 
-/** Of a router those to one destination. @throws SystemError CONTROL_QUERY */
-function withdraw(link: ReservationLink, { router = "", to = "" }: ControlQuery): readonly ReservationView[] {
-  const destination = parseAddress(to);
-  if (router === "" || destination === undefined) {
-    const remedy = "name a router, and the destination's address as `to`";
+/** Of a router those to one destination, or all. @throws SystemError CONTROL_QUERY */
+function withdraw(link: ReservationLink, { router = "", to }: ControlQuery): readonly ReservationView[] {
+  const destination = to === undefined ? undefined : parseAddress(to);
+  if (router === "" || (to !== undefined && destination === undefined)) {
+    const remedy = "name a router and, for those to one destination only, its address as `to`";
     throw new SystemError("CONTROL_QUERY", "this does not say what to take back", { remedy });
   }
   const taken = link.withdraw(
-    (granted) => granted.router === router && granted.ask.session.destination === destination,
+    (granted) =>
+      granted.router === router && (destination === undefined || granted.ask.session.destination === destination),
     BLOCKED_FOR,
   );
   return taken.map(viewOf);

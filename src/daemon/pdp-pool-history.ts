@@ -43,9 +43,7 @@ export function recordPools(
 
 type Pool = PdpConfig["pools"][number];
 
-const warningsOf = (
-  pool: { readonly name: string; readonly warn?: readonly number[] } | undefined,
-): readonly number[] => pool?.warn ?? DEFAULT_WARNINGS;
+const warningsOf = (pool: Pool | undefined): readonly number[] => pool?.warn ?? DEFAULT_WARNINGS;
 
 /** No session has it. */
 const NOBODY = "0000000000000000" as SessionId;

@@ -8,6 +8,7 @@ import { SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
 import { bytesPerSecond, millis, octets } from "../model/units.js";
+import type { RsvpHappenings } from "../pep/router/rsvp/happenings.js";
 import { LinkRooms } from "../pep/router/rsvp/link-rooms.js";
 import type { OutsourcedAdmission } from "../pep/router/rsvp/outsourced-admission.js";
 import type { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
@@ -18,6 +19,7 @@ import { DEFAULT_RELIABILITY } from "../rsvp/reliability/rules.js";
 import { KeyTable } from "../rsvp/security/key-table.js";
 import { type RsvpKey, rsvpKey, type SecurityAssociation } from "../rsvp/security/keys.js";
 import { followedNetwork } from "./ip-network.js";
+import { endToEndEdge, receivedBy } from "./router-rsvp-e2e.js";
 
 /** Network control, RFC 4594 §3.1: CS6. */
 const TOS = dscpOf("CS6") << 2;
@@ -34,6 +36,8 @@ export interface RouterRsvpOptions {
   readonly kernel: RouterConfig["kernel"];
   readonly pools: ReservedPools;
   readonly outsourced?: OutsourcedAdmission;
+  /** Told of what befalls reservations and neighbours. */
+  readonly happenings: RsvpHappenings;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -44,11 +48,13 @@ export async function openRsvp({
   kernel,
   pools,
   outsourced,
+  happenings,
   clock,
   log,
 }: RouterRsvpOptions): Promise<RsvpSpeaker> {
   const { address, refresh, ceiling, interfaces, aggregates, transport } = rsvp;
   const rooms = linkRooms(rsvp, kernel);
+  const edge = endToEndEdge(rsvp, { clock, log });
   const nextHops = interfaces.flatMap(({ name, nextHop }) => (nextHop === undefined ? [] : [[name, nextHop] as const]));
   const speaker = await RsvpSpeaker.open({
     ...(address === undefined ? {} : { address }),
@@ -67,6 +73,8 @@ export async function openRsvp({
     lookEvery: LOOK_EVERY,
     classes: pools,
     ...(outsourced === undefined ? {} : { outsourced }),
+    ...(edge === undefined ? {} : { endToEnd: edge }),
+    happenings,
     clock,
     log,
     random: Math.random,
@@ -76,12 +84,12 @@ export async function openRsvp({
       epoch: randomInt(EPOCHS),
       tos: TOS,
       transport: (handlers) =>
-        openTransport(transport, {
+        // RSVP-E2E-IGNORE does not go by UDP.
+        openTransport(edge === undefined ? transport : "raw", {
           handlers,
           limits: DEFAULT_RSVP_LIMITS,
           clock,
-          protocols: ["rsvp"],
-          alerts: [0],
+          ...receivedBy(edge),
           families: [4, 6],
           // A host of appendix C sends to the port that routers listen on, and listens there itself: all nodes can be one.
           udp: { role: "host", nextHops: new Map(nextHops) },

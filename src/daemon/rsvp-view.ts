@@ -1,12 +1,12 @@
 /** What `show rsvp` and `health` tell of a router's reservations. */
 import type { RsvpConfig } from "../config/rsvp.js";
 import type { RsvpSessionView, RsvpView } from "../control/views.js";
-import { type BitsPerSecond, bitsPerSecond, type Dscp } from "../model/units.js";
+import { type BitsPerSecond, bitsPerSecond } from "../model/units.js";
 import { type AggregateName, describeName } from "../pep/router/rsvp/aggregate-name.js";
+import { sessionDscp } from "../pep/router/rsvp/reservation-ends.js";
 import { floorBits } from "../pep/router/rsvp/sizes.js";
 import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
-import { dscpOfPhbId, filterKey } from "../rsvp/codec/keys.js";
-import type { Session } from "../rsvp/codec/objects.js";
+import { filterKey } from "../rsvp/codec/keys.js";
 import { bandwidthOf } from "../rsvp/machine/flowspec-algebra.js";
 import type { Neighbour, RemoteNeighbour } from "../rsvp/machine/keys.js";
 import { isRemote, type PathState, type SessionState } from "../rsvp/machine/state.js";
@@ -20,7 +20,7 @@ export function rsvpView(speaker: RsvpSpeaker, { interfaces, refresh }: RsvpConf
     interfaces: interfaces.map(({ name, room }) => ({
       name,
       up: watch.attached.has(name),
-      room,
+      room: speaker.rooms.get(name) ?? room,
       reserved: control.reserved(name),
     })),
     sessions: states.flatMap((state) => [...state.paths.values()].map((path) => sessionView(speaker, state, path))),
@@ -54,7 +54,7 @@ export function sessionView(speaker: RsvpSpeaker, state: SessionState, path: Pat
   const { session } = state;
   const sender = path.template.address;
   const end = endOf(speaker, state, path);
-  const dscp = dscpOf(session);
+  const dscp = sessionDscp(session);
   const next = nextHopOf(state, path);
   return {
     role: roleOf(state, path),
@@ -85,12 +85,6 @@ function endOf(speaker: RsvpSpeaker, { session }: SessionState, { template, from
   const { granted, failure } = found;
   const pool = outgoing?.wish.pool;
   return { granted, ...(failure === undefined ? {} : { failure }), ...(pool === undefined ? {} : { pool }) };
-}
-
-/** Of an aggregate; undefined for a single flow. */
-function dscpOf(session: Session): Dscp | undefined {
-  if (session.kind === "ip") return undefined;
-  return session.kind === "aggregate" ? session.dscp : dscpOfPhbId(session.phbId);
 }
 
 /** What traffic control keeps for the sender on the way out. */

@@ -6,6 +6,7 @@ import type { RsvpSessionView } from "../control/views.js";
 import type { Clock, Timer } from "../model/clock.js";
 import { millis } from "../model/units.js";
 import type { ReservationNow, RsvpHappenings } from "../pep/router/rsvp/happenings.js";
+import { reservationId } from "../pep/router/rsvp/reservation-ends.js";
 import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { countersOf, neighboursOf, sessionView } from "./rsvp-view.js";
 
@@ -18,8 +19,13 @@ interface Neighbour {
   readonly interface: string;
 }
 
+interface Seen extends RsvpSessionView {
+  readonly id: string;
+}
+
 interface Snapshot {
-  readonly sessions: ReadonlyMap<string, RsvpSessionView>;
+  /** By their ids. */
+  readonly sessions: ReadonlyMap<string, Seen>;
   readonly neighbours: ReadonlyMap<string, Neighbour>;
   readonly interfaces: ReadonlySet<string>;
   readonly counters: ReadonlyMap<string, number>;
@@ -91,18 +97,21 @@ export class RsvpWatch {
 function snapshotOf(speaker: RsvpSpeaker): Snapshot {
   const states = [...speaker.node.sessions()];
   const sessions = states.flatMap((state) =>
-    [...state.paths.values()].map((path) => sessionView(speaker, state, path)),
+    [...state.paths.values()].map(
+      (path): Seen => ({
+        id: reservationId({ session: state.session, template: path.template }),
+        ...sessionView(speaker, state, path),
+      }),
+    ),
   );
   const neighbours = neighboursOf(states).map((each) => [`${each.address} ${each.interface}`, each] as const);
   return {
-    sessions: new Map(sessions.map((session) => [keyOf(session), session])),
+    sessions: new Map(sessions.map((session) => [session.id, session])),
     neighbours: new Map(neighbours),
     interfaces: new Set(speaker.watch.attached.keys()),
     counters: new Map(Object.entries(countersOf(speaker)).filter(([name]) => isRefusal(name))),
   };
 }
-
-const keyOf = ({ sender, destination, dscp }: RsvpSessionView): string => `${sender} ${destination} ${dscp}`;
 
 /** Of what the node ignores, most is no message; what cannot be read the endpoint has counted already. */
 const isRefusal = (counter: string): boolean =>
@@ -110,7 +119,8 @@ const isRefusal = (counter: string): boolean =>
 
 const DIRECTIONS = { aggregator: "outgoing", deaggregator: "incoming", transit: "transit" } as const;
 
-const reservationOf = ({ role, sender, destination, dscp, granted, failure }: RsvpSessionView): ReservationNow => ({
+const reservationOf = ({ id, role, sender, destination, dscp, granted, failure }: Seen): ReservationNow => ({
+  id,
   direction: DIRECTIONS[role],
   sender,
   destination,
@@ -127,7 +137,7 @@ function tellReservations(happenings: RsvpHappenings, before: Snapshot, now: Sna
 }
 
 function tellPaths(happenings: RsvpHappenings, before: Snapshot, now: Snapshot): void {
-  const tell = (change: "new" | "moved" | "gone", session: RsvpSessionView): void => {
+  const tell = (change: "new" | "moved" | "gone", session: Seen): void => {
     const { sender, destination, dscp, previousHop, interface: name } = session;
     happenings.tell({
       what: "path",

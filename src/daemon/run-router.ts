@@ -55,7 +55,8 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   await keeper.start();
   const admission = config.rsvp === undefined ? undefined : admissionOf(config.rsvp.admission);
   const outsourcing = admission === undefined ? undefined : openOutsourcing(context, admission);
-  const speaker = await speakRsvp(context, keeper, outsourcing);
+  const happenings = new RsvpHappenings(clock);
+  const speaker = await speakRsvp(context, { keeper, outsourcing, happenings });
   const tunnels = steersIntoTunnels(kernel.backend);
   const client = await enforcePolicy(context, { keeper, journal, speaker, tunnels });
   const { rsvp } = config;
@@ -72,7 +73,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       ],
       ...(speaker === undefined || rsvp === undefined ? {} : { rsvp: () => rsvpView(speaker, rsvp) }),
     },
-    ...(speaker === undefined ? {} : { streams: { "rsvp/watch": watchRsvp(context, speaker) } }),
+    ...(speaker === undefined ? {} : { streams: { "rsvp/watch": watchRsvp(context, speaker, happenings) } }),
     diff: (render) => diffKernel(kernel, keeper.desired, render),
     problems: () => [
       ...(client === undefined ? [] : policyServerProblems(client)),
@@ -83,11 +84,16 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   });
 }
 
+interface Reservations {
+  readonly keeper: ReservedPools;
+  readonly outsourcing: Outsourcing | undefined;
+  readonly happenings: RsvpHappenings;
+}
+
 /** Before the policy server can want an aggregate. */
 async function speakRsvp(
   { config, log, clock, cleanup }: RoleContext<RouterConfig>,
-  keeper: ReservedPools,
-  outsourcing: Outsourcing | undefined,
+  { keeper, outsourcing, happenings }: Reservations,
 ): Promise<RsvpSpeaker | undefined> {
   const { rsvp, kernel } = config;
   if (rsvp === undefined) {
@@ -96,13 +102,17 @@ async function speakRsvp(
     return undefined;
   }
   const outsourced = outsourcing === undefined ? {} : { outsourced: outsourcing.admission };
-  const speaker = await openRsvp({ rsvp, kernel, pools: keeper, ...outsourced, clock, log });
+  const speaker = await openRsvp({ rsvp, kernel, pools: keeper, ...outsourced, happenings, clock, log });
   cleanup.add(() => speaker.close());
   return speaker;
 }
 
-function watchRsvp({ clock, cleanup }: RoleContext<RouterConfig>, speaker: RsvpSpeaker): ControlStream {
-  const watch = new RsvpWatch({ speaker, happenings: new RsvpHappenings(clock), clock });
+function watchRsvp(
+  { clock, cleanup }: RoleContext<RouterConfig>,
+  speaker: RsvpSpeaker,
+  happenings: RsvpHappenings,
+): ControlStream {
+  const watch = new RsvpWatch({ speaker, happenings, clock });
   cleanup.add(() => watch.close());
   return watch.stream;
 }

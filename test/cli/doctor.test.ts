@@ -103,6 +103,15 @@ describe("roles", () => {
     ]);
   });
 
+  it("tell as notes what may soon be wrong", async () => {
+    const warnings = ["pool voice is near full: 96 % of it is used"];
+    await role("pol1", { "/v1/health": async () => ({ status: "ok", problems: [], warnings }) });
+    expect(await look()).toMatchObject([
+      { severity: "ok", what: "role pol1 is well" },
+      { id: "role.warning", severity: "note", what: "role pol1: pool voice is near full: 96 % of it is used" },
+    ]);
+  });
+
   it("that died and left their socket behind", async () => {
     writeFileSync(join(sockets.directory, "r1.sock"), "");
     expect(await look()).toMatchObject([

@@ -278,7 +278,7 @@ describe("check, doctor and wrong use", () => {
     [["shwo"], "Did you mean show?"],
     [
       ["show", "everything"],
-      "choose one of sessions, policies, pools, communities, kernel, reconcile, rsvp, tunnels, peers, usage",
+      "choose one of sessions, policies, pools, communities, kernel, reconcile, rsvp, reservations, tunnels, peers, usage",
     ],
     [["run", "gateway", "-c", "x"], "choose one of pdp, proxy, router, clearinghouse"],
     [["run", "pdp"], "required option '-c, --config <file>' not specified"],

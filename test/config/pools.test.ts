@@ -84,6 +84,7 @@ describe("communities, links and pools", () => {
       schedule: [],
       reserve: "none",
       carry: "marked",
+      warn: [80, 95],
     });
     expect(pools[1]).toMatchObject({
       rate: 200_000,
@@ -122,6 +123,7 @@ rules: []
         schedule: [],
         reserve: "none",
         carry: "marked",
+        warn: [80, 95],
       },
     ]);
   });

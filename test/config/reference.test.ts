@@ -22,6 +22,7 @@ describe("renderConfigReference", () => {
       "| `links[].rate` | a rate | required | What all sessions over the link may use together, each direction, counted at layer 2. |",
     );
     expect(text).toContain("| `pools[].sizing` | `fixed` or keys | `fixed` |");
+    expect(text).toContain("| `pools[].warn` | list of a whole number, 1 to 100 | `[80, 95]` |");
     expect(text).toContain("| `cops.keepAlive` | a time | `30 s` |");
     expect(text).toContain("| `cops.maxMessage` | a size | `256 KiB` |");
     expect(text).toContain("| `cops.sipClientType` | a COPS client-type, 0x4000 to 0xffff | `0x5349` |");

@@ -117,10 +117,25 @@ describe("a router and a policy server, composed as their configurations want it
     expect(pdp.show().reservations).toEqual([]);
   });
 
+  it("take all of a router back when no destination is named", async () => {
+    const pdp = await serve();
+    const t = router(pdp.port);
+    t.reserve("10.1.0.1", 80_000);
+    t.reserve("10.1.0.2", 80_000);
+    await until(() => pdp.show().reservations.filter(({ committed }) => committed).length === 2);
+    const withdraw = pdp.actions["reservations/withdraw"];
+    expect(await withdraw?.({ router: "r1" })).toEqual([]);
+    expect(await withdraw?.({ router: "t", to: "10.3.0.2" })).toEqual([]);
+    expect(await withdraw?.({ router: "t" })).toHaveLength(2);
+    await until(() => t.told.filter((each) => each.endsWith("taken away")).length === 2);
+  });
+
   it("say what is missing", async () => {
     const pdp = await serve();
     expect(pdp.problems()).toEqual(["router t asks nobody here about RSVP"]);
-    await expect(pdp.actions["reservations/withdraw"]?.({ router: "t" })).rejects.toThrow(SystemError);
+    for (const query of [{}, { to: "10.3.0.1" }, { router: "t", to: "" }, { router: "t", to: "nowhere" }]) {
+      await expect(pdp.actions["reservations/withdraw"]?.(query)).rejects.toThrow(SystemError);
+    }
     const admission = admissionOf(admissionKeys().parse("policyServer"));
     if (admission === undefined) throw new Error("no admission");
     expect(() => openOutsourcing({ ...parts, config: { name: "t" } }, admission)).toThrow(SystemError);

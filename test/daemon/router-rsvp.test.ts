@@ -9,6 +9,7 @@ import { Reconciler } from "../../src/kernel/reconcile/reconciler.js";
 import { SYSTEM_CLOCK } from "../../src/model/clock.js";
 import { SILENT_LOGGER } from "../../src/model/log.js";
 import { bitsPerSecond, dscp, seconds } from "../../src/model/units.js";
+import { RsvpHappenings } from "../../src/pep/router/rsvp/happenings.js";
 import { ReservedPools } from "../../src/pep/router/rsvp/reserved-pools.js";
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-secrets-"));
@@ -36,6 +37,7 @@ function openWith(...secrets: readonly string[]) {
     },
     kernel: KERNEL,
     pools: new ReservedPools(keeper),
+    happenings: new RsvpHappenings(SYSTEM_CLOCK),
     clock: SYSTEM_CLOCK,
     log: SILENT_LOGGER,
   });

@@ -46,6 +46,8 @@ describe("what a router tells of its reservations", () => {
       new: expect.any(Number),
       sent: expect.any(Number),
     });
+    t.speaker.resize("r2", bitsPerSecond(450_000));
+    expect(rsvpView(t.speaker, config("r2")).interfaces).toMatchObject([{ name: "r2", room: 450_000 }]);
     for (const { speaker } of [r1, t, r2]) expect(rsvpProblems(speaker, config())).toEqual([]);
   });
 

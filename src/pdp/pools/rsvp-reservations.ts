@@ -151,7 +151,7 @@ export class RsvpReservations implements ReservationPort {
   /** @param final - the network will not give more for now */
   #judge(reserved: Reserved, asked: Asked, final: boolean): void {
     const granted = grantedOf(reserved);
-    const room = roomIn(granted, reserved.pool);
+    const room = roomOf(reserved);
     const isWhole = granted >= asked.aggregate.rate;
     if (isWhole) this.#confirmed(reserved, asked);
     else if (final && !asked.answered) this.#refused(reserved, asked, room);
@@ -177,7 +177,7 @@ export class RsvpReservations implements ReservationPort {
   }
 
   #takeBack(reserved: Reserved): void {
-    const left = roomIn(grantedOf(reserved), reserved.pool);
+    const left = roomOf(reserved);
     if (left >= reserved.size) return;
     reserved.size = left;
     reserved.problem ??= "a part was taken back";
@@ -193,7 +193,7 @@ export class RsvpReservations implements ReservationPort {
     reserved.waiting ??= clock.after(rest, () => {
       reserved.waiting = undefined;
       reserved.problem ??= "the way back is smaller";
-      this.#refused(reserved, asked, roomIn(grantedOf(reserved), reserved.pool));
+      this.#refused(reserved, asked, roomOf(reserved));
     });
   }
 
@@ -241,3 +241,13 @@ function problemOf({ pool, asked, size, problem }: Reserved): string | undefined
 /** Layer 3. */
 const grantedOf = ({ pool, outgoing, incoming }: Reserved): BitsPerSecond =>
   pool.direction === "both" && incoming < outgoing ? incoming : outgoing;
+
+/**
+ * Layer 2. A rate becomes whole kbit/s of layer 3 on its way to the router: where what is granted is what the last size
+ * became, it is that size, not the little more that there would be room for.
+ */
+function roomOf(reserved: Reserved): BitsPerSecond {
+  const { pool, size } = reserved;
+  const granted = grantedOf(reserved);
+  return granted === reservedFor(size, pool) ? size : roomIn(granted, pool);
+}

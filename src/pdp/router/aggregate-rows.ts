@@ -2,7 +2,7 @@
  * Aggregate reservations as rows of our own PIB classes: what a router is told to reserve, and what it says of it.
  * Pools count at layer 2, reservations at layer 3.
  */
-import { type Binding, decodeClientSi } from "../../cops/pr/bindings.js";
+import type { Binding } from "../../cops/pr/bindings.js";
 import { splitPrid, ZERO_OID } from "../../cops/pr/oid.js";
 import { pib } from "../../cops/pr/pib/index.js";
 import { decodeRow, encodeRow, pridOf, type RowOf } from "../../cops/pr/prc.js";
@@ -73,18 +73,6 @@ export function aggregateReports(bindings: readonly Binding[]): readonly Aggrega
 
 const rateOf = (kilobits: number | null): BitsPerSecond | undefined =>
   kilobits === null ? undefined : kilobitsPerSecond(kilobits);
-
-/**
- * Whether a router's request names sluiceAggregate among the classes that it supports (RFC 3318 frwkPrcSupport).
- * @throws PrDecodeError if the request cannot be read
- */
-export const supportsAggregates = (named: readonly Buffer[]): boolean =>
-  decodeClientSi(named).some(({ prid, values }) => {
-    const place = splitPrid(prid);
-    if (place?.entry !== pib.frwkPrcSupport.entry) return false;
-    const decoded = decodeRow(pib.frwkPrcSupport, place.instance, values);
-    return decoded.ok && decoded.row.supportedPrc === pib.sluiceAggregate.entry;
-  });
 
 /** How packets of a pool become larger on a link. Octets. */
 export interface PacketShape {

@@ -83,7 +83,10 @@ function nextEntry(before: Entry | undefined, aggregate: ProvisionedAggregate): 
   if (before === undefined || known === undefined || !isBetweenSame(known, wanted)) {
     return { aggregate, state: undefined, answered: false, confirmed: false, outgoing: false, incoming: false };
   }
-  return isSame(known, wanted) ? { ...before, aggregate } : { ...before, aggregate, answered: false, confirmed: false };
+  if (!isSame(known, wanted)) return { ...before, aggregate, answered: false, confirmed: false };
+  // What was refused is asked of the network again.
+  const isRepeated = known.request !== wanted.request && !before.confirmed;
+  return isRepeated ? { ...before, aggregate, answered: false } : { ...before, aggregate };
 }
 
 const isBetweenSame = (one: WantedAggregate, other: WantedAggregate): boolean =>

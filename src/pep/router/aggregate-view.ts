@@ -42,6 +42,7 @@ export function readAggregates(view: PriView): readonly ProvisionedAggregate[] |
         rate: kilobitsPerSecond(row.rate),
         burst: octets(row.burstSize),
         packetSize: octets(row.packetSize),
+        request: row.request,
         ...(row.ceiling === 0 ? {} : { ceiling: kilobitsPerSecond(row.ceiling) }),
         ...(tunnel === undefined ? {} : { tunnel }),
       },

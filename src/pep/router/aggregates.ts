@@ -12,6 +12,8 @@ export interface WantedAggregate {
   readonly rate: BitsPerSecond;
   readonly burst: Octets;
   readonly packetSize: Octets;
+  /** Tells questions of the policy server apart: one that was refused is put to the network again by another. */
+  readonly request?: number;
   /**
    * The most that this edge reserves towards the other where that wants more of its way back than is wanted here; layer 3.
    * Absent: each direction stands for itself, and the other edge is told nothing of what is wanted here.

@@ -14,6 +14,8 @@ export interface Target {
   readonly routerAlert: boolean;
   /** The address in RSVP_HOP, from which a summary must come as well (§5.2). */
   readonly own: IpAddress | undefined;
+  /** As RSVP-E2E-IGNORE: the other edge of the region answers. */
+  readonly endToEnd?: true;
 }
 
 /** Actions for a target, in order. */
@@ -54,12 +56,16 @@ interface Correspondent<Out> {
   responder: IpAddress;
 }
 
+/** A neighbour numbers its messages anew (RFC 2961 §4.2): it has started again. `name`: the interface it was heard on. */
+export type Restarted = (address: IpAddress, name: string) => void;
+
 /** Addresses that are remembered: others can make us believe in as many as they like. */
 const MAX_NEIGHBOURS = 4096;
 
 /** `Out` is what goes out, `In` what comes in and can be refreshed by a summary. */
 export class Conversations<Out, In> {
   readonly #rules: ReliabilityRules;
+  readonly #restarted: Restarted;
   readonly #ids: MessageIds;
   readonly #neighbours = new Map<IpAddress, Neighbour<In>>();
   readonly #correspondents = new Map<string, Correspondent<Out>>();
@@ -67,8 +73,9 @@ export class Conversations<Out, In> {
   readonly #byState = new Map<string, Correspondent<Out>>();
   readonly #deadlines = new Deadlines<Neighbour<In> | Correspondent<Out>>();
 
-  constructor(rules: ReliabilityRules, epoch: number) {
+  constructor(rules: ReliabilityRules, epoch: number, restarted: Restarted) {
     this.#rules = rules;
+    this.#restarted = restarted;
     this.#ids = new MessageIds(epoch);
   }
 
@@ -96,8 +103,9 @@ export class Conversations<Out, In> {
       return;
     }
     this.#makeRoom();
-    const receiver = new ReliableReceiver<In>(this.#rules);
-    this.#neighbours.set(address, { kind: "neighbour", address, interface: name, capable, receiver });
+    const receiver = new ReliableReceiver<In>(this.#rules, () => this.#restarted(address, neighbour.interface));
+    const neighbour: Neighbour<In> = { kind: "neighbour", address, interface: name, capable, receiver };
+    this.#neighbours.set(address, neighbour);
   }
 
   received(address: IpAddress, incoming: Incoming<In>, now: number): Verdict {
@@ -174,7 +182,7 @@ export class Conversations<Out, In> {
 
   #correspondentOf(target: Target): Correspondent<Out> {
     const { destination } = target;
-    const key = `${target.interface ?? ""} ${destination} ${target.routerAlert} ${target.own ?? ""}`;
+    const key = `${target.interface ?? ""} ${destination} ${target.routerAlert} ${target.own ?? ""} ${target.endToEnd ?? false}`;
     const known = this.#correspondents.get(key);
     if (known !== undefined) return known;
     const sender = new ReliableSender<Out>(this.#rules, this.#ids, (id, state) => {

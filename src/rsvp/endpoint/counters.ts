@@ -12,8 +12,10 @@ export type EndpointCounter =
   | "unacknowledged"
   | "summaries"
   | "challenges"
+  /** Neighbours that have started again. */
+  | "restarts"
   | "transportErrors"
-  /** RSVP-E2E-IGNORE that was received. */
+  /** RSVP-E2E-IGNORE (RFC 3175 §3.1) that was received, as only the transport of an edge does. */
   | "endToEnd";
 
 export class Counters {

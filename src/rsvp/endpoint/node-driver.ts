@@ -4,7 +4,7 @@ import type { Logger } from "../../model/log.js";
 import { StepQueue } from "../../model/step-queue.js";
 import { millis } from "../../model/units.js";
 import type { Moment, NodeAction, NodeEvent } from "../machine/events.js";
-import { type EndpointOptions, RsvpEndpoint } from "./rsvp-endpoint.js";
+import { type EndpointHandlers, type EndpointOptions, RsvpEndpoint } from "./rsvp-endpoint.js";
 
 /** What is needed of the node: `RsvpNode` is one. */
 export interface NodeMachine {
@@ -22,6 +22,8 @@ export interface NodeDriverOptions {
   readonly random: () => number;
   /** May call `tell`: that is done when all actions of the step have been. */
   readonly outside: (action: OutsideAction) => void;
+  /** A neighbour has started again: not for the node, whose soft state finds that out. */
+  readonly restarted?: EndpointHandlers["restarted"];
   readonly endpoint: Omit<EndpointOptions, "clock" | "log" | "handlers">;
 }
 
@@ -50,6 +52,7 @@ export class NodeDriver {
       handlers: {
         message: (message, arrival) => driver.tell({ type: "received", message, arrival }),
         unreadable: (error, arrival) => driver.tell({ type: "unreadable", error, arrival }),
+        ...(options.restarted === undefined ? {} : { restarted: options.restarted }),
       },
     });
     return driver;

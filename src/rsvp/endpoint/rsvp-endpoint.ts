@@ -3,7 +3,7 @@
  * codec. What the messages mean is the node's: see node-driver.ts.
  */
 import type { Clock, Timer } from "../../model/clock.js";
-import type { IpAddress } from "../../model/ip.js";
+import { familyOf, type IpAddress } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { millis } from "../../model/units.js";
 import { RSVP_ERROR } from "../codec/codes.js";
@@ -34,6 +34,8 @@ export interface NodeMessage {
   readonly source?: IpAddress;
   readonly routerAlert: boolean;
   readonly ttl: number;
+  /** As RSVP-E2E-IGNORE (RFC 3175 §3.1). */
+  readonly endToEnd?: true;
 }
 
 export interface EndpointHandlers {
@@ -41,8 +43,8 @@ export interface EndpointHandlers {
   message(message: SessionMessage, arrival: Arrival): void;
   /** With `answer` and `legible` it is to be answered. */
   unreadable(error: RsvpDecodeError, arrival: Arrival): void;
-  /** RSVP-E2E-IGNORE (RFC 3175 §3.1), where the transport takes it; neither checked nor read. */
-  endToEnd?(datagram: ReceivedDatagram): void;
+  /** The neighbour has another epoch than before (RFC 2961 §4.2); its message comes after this. */
+  restarted?(address: IpAddress, interfaceName: string): void;
 }
 
 export interface EndpointOptions {
@@ -68,6 +70,11 @@ interface Heard {
   readonly arrival: Arrival;
 }
 
+/**
+ * RFC 3175 §1.4.9: what goes as RSVP-E2E-IGNORE has the level of the region in its Router Alert. Not with IPv4, as Linux
+ * intercepts no value but 0 there.
+ */
+const alertOf = (across: boolean, destination: IpAddress): number => (across && familyOf(destination) === 6 ? 1 : 0);
 /** IP TTL between neighbours. */
 const TTL = 64;
 /** Messages of one Bundle that are looked at. */
@@ -91,7 +98,10 @@ export class RsvpEndpoint {
     const { keys: table, isOwn, log } = options;
     const keyExpired = (keyId: number): void => log.warn("rsvp.key-expired", { keyId });
     this.#auth = new Authenticator({ table, isOwn, keyExpired });
-    this.#talk = new Conversations(options.reliability, options.epoch);
+    this.#talk = new Conversations(options.reliability, options.epoch, (address, name) => {
+      this.counters.add("restarts");
+      options.handlers.restarted?.(address, name);
+    });
     this.#outbox = new Outbox({ send: (datagram) => this.#transport?.send(datagram), encode: encodePacket });
   }
 
@@ -114,10 +124,11 @@ export class RsvpEndpoint {
   }
 
   send(outgoing: NodeMessage): void {
-    const { message, destination, routerAlert, ttl } = outgoing;
+    const { message, destination, routerAlert, ttl, endToEnd } = outgoing;
     const name = outgoing.interface ?? this.#options.interfaceTo(destination);
     const hop = "hop" in message ? message.hop.address : undefined;
-    const target: Target = { interface: name, destination, routerAlert, own: hop };
+    const across = endToEnd === undefined ? {} : { endToEnd };
+    const target: Target = { interface: name, destination, routerAlert, own: hop, ...across };
     const about = sentAbout(message, destination);
     const content = about.role === "state" ? contentOf(message, ttl) : "";
     const actions = this.#talk.send(target, { ...about, content, message: outgoing }, this.#now());
@@ -181,14 +192,15 @@ export class RsvpEndpoint {
   }
 
   #dispatch(octets: Buffer, target: Target, ttl: number, source?: IpAddress): void {
-    const { destination, routerAlert, interface: name } = target;
+    const { destination, routerAlert, interface: name, endToEnd } = target;
+    const across = endToEnd === true;
     const datagram = {
       octets,
-      protocol: "rsvp" as const,
+      protocol: across ? ("e2eIgnore" as const) : ("rsvp" as const),
       ...(name === undefined ? {} : { interface: name }),
       destination,
       ...(source === undefined ? {} : { source }),
-      ...(routerAlert ? { routerAlert: 0 } : {}),
+      ...(routerAlert ? { routerAlert: alertOf(across, destination) } : {}),
       ttl,
       tos: this.#options.tos,
     };
@@ -196,11 +208,8 @@ export class RsvpEndpoint {
   }
 
   #receive(datagram: ReceivedDatagram): void {
-    if (datagram.protocol === "rsvp") this.#take(datagram.octets, datagram, datagram.ttl);
-    else {
-      this.counters.add("endToEnd");
-      this.#options.handlers.endToEnd?.(datagram);
-    }
+    if (datagram.protocol === "e2eIgnore") this.counters.add("endToEnd");
+    this.#take(datagram.octets, datagram, datagram.ttl);
     this.#arm();
   }
 
@@ -215,7 +224,8 @@ export class RsvpEndpoint {
       return;
     }
     const sendTtl = outerTtl ?? octets.readUInt8(4);
-    const arrival: Arrival = { interface: name, source, ttl: ttl ?? sendTtl, sendTtl };
+    const across = datagram.protocol === "e2eIgnore" ? ({ endToEnd: true } as const) : {};
+    const arrival: Arrival = { interface: name, source, ttl: ttl ?? sendTtl, sendTtl, ...across };
     const packet = this.#decode(octets, arrival);
     if (packet === undefined) return;
     if (packet.message.kind === "Bundle") {

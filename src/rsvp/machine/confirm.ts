@@ -4,6 +4,7 @@ import { filterKey } from "../codec/keys.js";
 import type { ResvConfMessage } from "../codec/message.js";
 import type { Flowspec } from "../codec/objects.js";
 import { type Draft, ignore, nodeAddress, notify, TTL } from "./draft.js";
+import { sessionCrosses } from "./e2e.js";
 import { covers } from "./flowspec-algebra.js";
 import { flowKey } from "./keys.js";
 import { type Group, isBlockaded } from "./merge.js";
@@ -73,6 +74,7 @@ function sendResvConf(draft: Draft, reservation: ReservationState, confirm: IpAd
     // §3.3: hop by hop to an address that is not the next hop's.
     routerAlert: true,
     ttl: TTL,
+    ...acrossRegion(draft),
   });
 }
 
@@ -88,5 +90,12 @@ export function onResvConf(draft: Draft, message: ResvConfMessage, ttl: number):
     return;
   }
   const { confirm } = message;
-  draft.actions.push({ do: "send", message, destination: confirm, routerAlert: true, ttl });
+  draft.actions.push({ do: "send", message, destination: confirm, routerAlert: true, ttl, ...acrossRegion(draft) });
+}
+
+/** RFC 3175 §3.1: on its way to a receiver beyond the region. */
+function acrossRegion(draft: Draft): { readonly endToEnd?: true } {
+  const { route, node } = draft;
+  const iface = route.kind === "interface" ? node.interfaces.get(route.name) : undefined;
+  return sessionCrosses(draft, iface) ? { endToEnd: true } : {};
 }

@@ -2,8 +2,9 @@
  * A session in the middle of a step: maps that the rules of the RFC change one after the other, and the actions
  * so far. It lives for one step only; what goes in and comes out are values.
  */
-import { familyOf, type IpAddress } from "../../model/ip.js";
+import type { IpAddress } from "../../model/ip.js";
 import type { Hop, Session } from "../codec/objects.js";
+import { hopOf, sessionCrosses } from "./e2e.js";
 import type { Arrival, Moment, NodeAction, Notice, RsvpInterface } from "./events.js";
 import type { RemoteNeighbour } from "./keys.js";
 import type { NodeRules } from "./rules.js";
@@ -73,13 +74,6 @@ export function notify(draft: Draft, notice: Notice): void {
   draft.actions.push({ do: "notify", session: draft.session, notice });
 }
 
-/** What goes into RSVP_HOP of messages out of `iface`; undefined if it has no address of the session's family. */
-export function ownHop(session: Session, iface: RsvpInterface): Hop | undefined {
-  const family = familyOf(session.destination);
-  const address = iface.addresses.find((candidate) => familyOf(candidate) === family);
-  return address === undefined ? undefined : { address, lih: iface.lih };
-}
-
 /** IP TTL of what goes from one node to the next, and of Paths that begin here. */
 export const TTL = 64;
 
@@ -90,7 +84,7 @@ export function sendToHop(
   make: (own: Hop) => Extract<NodeAction, { do: "send" }>["message"],
 ): void {
   const iface = draft.node.interfaces.get(to.interface);
-  const own = iface === undefined ? undefined : ownHop(draft.session, iface);
+  const own = iface === undefined ? undefined : hopOf(draft.session, iface, sessionCrosses(draft, iface));
   if (own === undefined) {
     ignore(draft, "message for an interface that is down");
     return;
@@ -111,6 +105,6 @@ export const crossedNonRsvp = (arrival: Arrival): boolean => arrival.ttl !== arr
 /** An address of this node for ERROR_SPEC: that of the interface, or the destination where that is here. */
 export function nodeAddress(draft: Draft, name?: string): IpAddress {
   const iface = name === undefined ? undefined : draft.node.interfaces.get(name);
-  const own = iface === undefined ? undefined : ownHop(draft.session, iface);
+  const own = iface === undefined ? undefined : hopOf(draft.session, iface, sessionCrosses(draft, iface));
   return own?.address ?? draft.session.destination;
 }

@@ -23,6 +23,12 @@ import type {
 import type { ReservationRef } from "./keys.js";
 import type { Route } from "./state.js";
 
+/** On which side of an edge of an aggregation region an interface is, RFC 3175 §1.3. */
+export type RegionSide =
+  | { readonly side: "exterior" }
+  /** `address`: of this edge as an end of aggregates, by which other edges know it. */
+  | { readonly side: "interior"; readonly address: IpAddress };
+
 /** An interface that RSVP may use. */
 export interface RsvpInterface {
   readonly name: string;
@@ -31,6 +37,8 @@ export interface RsvpInterface {
   /** Logical interface handle, not 0, unique on this node: the kernel's interface index. */
   readonly lih: number;
   readonly mtu: Octets;
+  /** Absent: the node is no edge of an aggregation region, or does not aggregate for others. */
+  readonly region?: RegionSide;
 }
 
 /** When an event happens, and a number in [0, 1) from which all that is random in the step is drawn. */
@@ -47,6 +55,8 @@ export interface Arrival {
   readonly ttl: number;
   /** TTL that the sender put into the common header. */
   readonly sendTtl: number;
+  /** It came as RSVP-E2E-IGNORE (RFC 3175 §3.1). */
+  readonly endToEnd?: true;
 }
 
 /** What traffic control says to a `reserve`. */
@@ -179,6 +189,8 @@ export type NodeAction =
       readonly source?: IpAddress;
       readonly routerAlert: boolean;
       readonly ttl: number;
+      /** As RSVP-E2E-IGNORE (RFC 3175 §3.1). */
+      readonly endToEnd?: true;
     }
   /** A `due` is wanted at that time, and none of the times before it. Infinity: never. */
   | { readonly do: "schedule"; readonly at: number }

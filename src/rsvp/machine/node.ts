@@ -11,6 +11,7 @@ import type { SessionMessage } from "../codec/message.js";
 import type { Flowspec, Session } from "../codec/objects.js";
 import { Deadlines } from "./deadlines.js";
 import { draftOf, type Surroundings } from "./draft.js";
+import { endToEndFault } from "./e2e.js";
 import type { Arrival, Moment, NodeAction, NodeEvent, ReceivedEvent, RsvpInterface, SessionEvent } from "./events.js";
 import type { ReservationRef } from "./keys.js";
 import { sendPathErr } from "./path.js";
@@ -130,8 +131,14 @@ export class RsvpNode {
   #onReceived(event: ReceivedEvent, moment: Moment, actions: NodeAction[]): void {
     const { message, arrival } = event;
     // RFC 2205 §3.11.4: what comes by an interface that RSVP may not use is dropped.
-    if (!this.#interfaces.has(arrival.interface)) {
+    const iface = this.#interfaces.get(arrival.interface);
+    if (iface === undefined) {
       actions.push({ do: "ignore", what: "message by an unknown interface" });
+      return;
+    }
+    const misplaced = arrival.endToEnd === true ? endToEndFault(message, iface) : undefined;
+    if (misplaced !== undefined) {
+      actions.push({ do: "ignore", what: misplaced });
       return;
     }
     const known = this.session(message.session);

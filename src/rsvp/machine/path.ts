@@ -10,9 +10,10 @@ import type {
   PathTearMessage,
   SenderDescriptor,
 } from "../codec/message.js";
-import type { SenderTemplate } from "../codec/objects.js";
+import type { Hop, SenderTemplate } from "../codec/objects.js";
 import { advertise } from "./advertise.js";
-import { crossedNonRsvp, type Draft, ignore, notify, ownHop, sendToHop, TTL } from "./draft.js";
+import { crossedNonRsvp, type Draft, ignore, notify, sendToHop, TTL } from "./draft.js";
+import { hopOf, isEndToEnd, isStray, pathCrosses } from "./e2e.js";
 import type { Arrival, LocalCall, NodeAction, RsvpInterface } from "./events.js";
 import { LOCAL, neighbourKey, type RemoteNeighbour } from "./keys.js";
 import { dropLocal, dropSender } from "./reservations.js";
@@ -29,6 +30,10 @@ export function onPath(draft: Draft, message: PathMessage, arrival: Arrival): vo
     ignore(draft, "Path of a sender on this node");
     return;
   }
+  if (isStray(before, arrival, draft.node)) {
+    ignore(draft, "Path by a router of the region, of a session that crosses it");
+    return;
+  }
   const fault = pathFault(draft, sender, before);
   if (fault !== undefined) {
     sendPathErr(draft, from, fault, sender);
@@ -42,8 +47,10 @@ export function onPath(draft: Draft, message: PathMessage, arrival: Arrival): vo
     unknown: message.unknown,
     from,
     ttl: arrival.ttl - 1,
-    nonRsvpHop: crossedNonRsvp(arrival),
+    // RFC 3175 §1.4.5: the routers of a region do their part for the aggregate.
+    nonRsvpHop: arrival.endToEnd !== true && crossedNonRsvp(arrival),
     entryPolicing: message.session.ePolice,
+    ...(isEndToEnd(draft.session, arrival, draft.node.interfaces.get(arrival.interface)) ? { endToEnd: true } : {}),
     expires: draft.now + lifetime(draft.node.rules, message.refreshPeriod),
     refreshAt: before?.refreshAt ?? NEVER,
     period: before?.period ?? draft.node.rules.refreshPeriod,
@@ -133,7 +140,7 @@ function descriptor({ template, tspec, adspec }: PathState): SenderDescriptor {
 
 function sendPath(draft: Draft, key: string, path: PathState, name: string): void {
   const iface = draft.node.interfaces.get(name);
-  const own = iface === undefined ? undefined : ownHop(draft.session, iface);
+  const own = iface === undefined ? undefined : pathHop(draft, path, iface);
   if (iface === undefined || own === undefined || path.ttl < 1) {
     draft.paths.set(key, { ...path, refreshAt: NEVER });
     ignore(draft, path.ttl < 1 ? "Path at the end of its TTL" : "Path for an interface that is down");
@@ -156,6 +163,9 @@ function sendPath(draft: Draft, key: string, path: PathState, name: string): voi
   );
 }
 
+const pathHop = (draft: Draft, path: PathState, iface: RsvpInterface): Hop | undefined =>
+  hopOf(draft.session, iface, pathCrosses(draft.session, path, iface));
+
 /** §3.1.3, §3.1.5, §3.3: like the data, from the sender to the session's destination, with Router Alert. */
 function downstream(
   path: PathState,
@@ -171,6 +181,7 @@ function downstream(
     source: path.template.address,
     routerAlert: true,
     ttl: path.ttl,
+    ...(pathCrosses(draft.session, path, iface) ? { endToEnd: true } : {}),
   };
 }
 
@@ -204,7 +215,7 @@ export function removePath(draft: Draft, key: string): void {
   draft.upstream = true;
   if (draft.route.kind === "local") notify(draft, { what: "pathLost", template: path.template });
   const iface = draft.route.kind === "interface" ? draft.node.interfaces.get(draft.route.name) : undefined;
-  const own = iface === undefined ? undefined : ownHop(draft.session, iface);
+  const own = iface === undefined ? undefined : pathHop(draft, path, iface);
   if (iface !== undefined && own !== undefined && path.ttl > 0) {
     const tear = { kind: "PathTear", session: draft.session, hop: own, template: path.template } as const;
     draft.actions.push(downstream(path, iface, draft, { ...tear, unknown: path.unknown }));

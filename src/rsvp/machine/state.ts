@@ -40,6 +40,8 @@ export interface PathState {
   readonly nonRsvpHop: boolean;
   /** This node is the first that polices (§3.8). */
   readonly entryPolicing: boolean;
+  /** Its sender is outside the aggregation region that this node is an edge of. */
+  readonly endToEnd?: true;
   /** Infinity for a local sender. */
   readonly expires: number;
   readonly refreshAt: number;

@@ -28,6 +28,7 @@ interface Known<Message> {
 
 export class ReliableReceiver<Message> {
   readonly #rules: ReliabilityRules;
+  readonly #restarted: () => void;
   #epoch: number | undefined;
   /** By key; the one that was refreshed longest ago comes first. */
   readonly #states = new Map<string, Known<Message>>();
@@ -36,8 +37,10 @@ export class ReliableReceiver<Message> {
   #acks: MessageIdAck[] = [];
   #ackDue = Number.POSITIVE_INFINITY;
 
-  constructor(rules: ReliabilityRules) {
+  /** @param restarted - called when the neighbour has another epoch than before */
+  constructor(rules: ReliabilityRules, restarted: () => void = () => undefined) {
     this.#rules = rules;
+    this.#restarted = restarted;
   }
 
   received(incoming: Incoming<Message>, now: number): Verdict {
@@ -86,10 +89,12 @@ export class ReliableReceiver<Message> {
   /** §4.5: identifiers of another epoch say nothing about the order. */
   #enter(epoch: number): void {
     if (this.#epoch === epoch) return;
+    const isFirst = this.#epoch === undefined;
     this.#epoch = epoch;
     this.#states.clear();
     this.#keyOfId.clear();
     this.#notices.clear();
+    if (!isFirst) this.#restarted();
   }
 
   #notice(id: number): Verdict {

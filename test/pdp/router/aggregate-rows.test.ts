@@ -1,18 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeClientSi } from "../../../src/cops/pr/bindings.js";
 import { ZERO_OID } from "../../../src/cops/pr/oid.js";
 import { pib } from "../../../src/cops/pr/pib/index.js";
 import { encodeRow, pridOf } from "../../../src/cops/pr/prc.js";
 import { bitsPerSecond, dscp, kilobitsPerSecond, octets } from "../../../src/model/units.js";
-import {
-  aggregateReports,
-  aggregateRow,
-  reservedFor,
-  roomIn,
-  supportsAggregates,
-} from "../../../src/pdp/router/aggregate-rows.js";
-import { capabilityBindings } from "../../../src/pep/router/capabilities.js";
+import { aggregateReports, aggregateRow, reservedFor, roomIn } from "../../../src/pdp/router/aggregate-rows.js";
 
 const shapes = fc.record({
   packetSize: fc.integer({ min: 20, max: 65_535 }).map(octets),
@@ -92,15 +84,5 @@ describe("rows", () => {
     expect(aggregateReports([bad, usage, good])).toEqual([
       { pool: 3, outgoing: 300_000, incoming: undefined, state: "lost", request: 7, reason: "" },
     ]);
-  });
-
-  it("of a request say whether the router can reserve", () => {
-    const asked = (reserves: boolean) =>
-      supportsAggregates(
-        encodeClientSi(
-          capabilityBindings({ name: "r1", maxMessage: 65_536 }, { aggregates: reserves, tunnels: false }),
-        ),
-      );
-    expect([asked(true), asked(false)]).toEqual([true, false]);
   });
 });

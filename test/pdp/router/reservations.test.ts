@@ -211,7 +211,16 @@ describe("pools reserved through the edge router", () => {
 
   it("are asked for in the complete policy, and their queue follows what was granted", async () => {
     expect(network.sets[0]).toEqual([
-      { pool: 2, remote: "10.3.0.1", dscp: 46, rate: 187_000, burst: 2338, packetSize: 200, ceiling: 187_000 },
+      {
+        pool: 2,
+        remote: "10.3.0.1",
+        dscp: 46,
+        rate: 187_000,
+        burst: 2338,
+        packetSize: 200,
+        ceiling: 187_000,
+        request: 1,
+      },
     ]);
     await eventually(() => expect(router.pep.desired.pools.get(2)?.rate).toBe(200_000));
   });
@@ -243,7 +252,7 @@ describe("pools reserved through the edge router", () => {
     await eventually(() => expect(network.wanted.get(2)?.rate).toBeGreaterThan(187_000));
     network.refuse(2);
     expect(await answer).toMatchObject({ admitted: false, reason: "noRoom" });
-    expect(pdp.reserved).toBe(200_090);
+    expect(pdp.reserved).toBe(200_000);
     expect(pdp.sheds).toEqual([]);
   });
 

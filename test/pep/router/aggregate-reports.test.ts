@@ -31,6 +31,7 @@ const aggregate = (pool: number, kilobits: number, request = 1, remote = "10.3.0
     rate: kilobitsPerSecond(kilobits),
     burst: octets(1000),
     packetSize: octets(200),
+    request,
   },
 });
 
@@ -116,11 +117,18 @@ describe("reports of aggregates", () => {
     expect(sent.at(-1)?.[1]).toMatchObject({ state: "refused", request: 2 });
   });
 
-  it("answer the same wish again with what is known", () => {
+  it("answer the same wish again with what is known, and a repeated question when the network has", () => {
     ask(aggregate(1, 500));
     network.refuse(1);
+    ask(aggregate(1, 500), aggregate(2, 100));
+    expect(sent.at(-2)?.[1]).toMatchObject({ state: "refused", request: 1 });
     ask(aggregate(1, 500, 2));
+    expect(sent.at(-1)?.[1]).toMatchObject({ state: "pending", request: 2 });
+    network.refuse(1);
     expect(sent.at(-1)?.[1]).toMatchObject({ state: "refused", request: 2 });
+    network.grant(1, 500_000);
+    ask(aggregate(1, 500, 3));
+    expect(sent.at(-1)?.[1]).toMatchObject({ state: "confirmed", request: 3 });
   });
 
   it("wait with what the network says at once until the decision is reported", () => {
@@ -169,8 +177,15 @@ describe("reports of aggregates", () => {
     network.refuse(1);
     ask(tunnelled(2));
     network.refuse(1);
-    ask(tunnelled(3));
-    expect(news().map(([, state]) => state)).toEqual(["pending", "refused", "pending", "refused", "refused"]);
+    ask(tunnelled(2), aggregate(2, 100));
+    expect(news().map(([, state]) => state)).toEqual([
+      "pending",
+      "refused",
+      "pending",
+      "refused",
+      "refused",
+      "pending",
+    ]);
   });
 
   it("take a rate that went through single precision for the whole, and round others down", () => {

@@ -73,6 +73,20 @@ describe("an RSVP endpoint", () => {
     expect(b.messages).toHaveLength(3);
   });
 
+  it("§4.2 of RFC 2961: counts a neighbour that has started again once", async () => {
+    const pair = new Pair();
+    let a = await pair.side("a");
+    const b = await pair.side("b");
+    a.send(PATH, AS_PATH);
+    await pair.clock.pass(1000);
+    expect(b.endpoint.counters.get("restarts")).toBe(0);
+    await a.endpoint.close();
+    a = await pair.side("a", [], 2);
+    for (const codePoint of [46, 34]) a.send(path({ from: A, to: FAR, codePoint }), AS_PATH);
+    await pair.clock.pass(1000);
+    expect([b.endpoint.counters.get("restarts"), a.endpoint.counters.get("restarts")]).toEqual([1, 0]);
+  });
+
   it("ends a state with its tear, and reports none of it twice", async () => {
     const pair = new Pair();
     const [a, b] = [await pair.side("a"), await pair.side("b")];

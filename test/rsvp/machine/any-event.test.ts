@@ -184,9 +184,13 @@ describe("any event", () => {
           open = open.filter((each) => !answered.includes(each));
           for (const each of answered) step(each);
           for (const state of node.sessions()) {
-            expect(state.paths.size).toBeLessThanOrEqual(RULES.maxSenders + openedHere(state.paths));
-            expect(state.reservations.size).toBeLessThanOrEqual(RULES.maxReservations);
-            expect(new Set([...state.reservations.values()].map(({ style }) => style)).size).toBeLessThanOrEqual(1);
+            const styles = new Set([...state.reservations.values()].map(({ style }) => style));
+            const isTooMuch =
+              state.paths.size > RULES.maxSenders + openedHere(state.paths) ||
+              state.reservations.size > RULES.maxReservations ||
+              styles.size > 1;
+            if (isTooMuch)
+              expect.fail(`${state.paths.size} paths, ${state.reservations.size} reservations, ${styles.size} styles`);
           }
         }
         // What neighbours left ends by itself; what is open here stays.

@@ -190,7 +190,7 @@ describe("three nodes under any sequence of events", () => {
           expect(run.network.host(name).node.reserved(iface)).toBe(expected);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 

@@ -3,7 +3,8 @@ import { type Incoming, ReliableReceiver } from "../../../src/rsvp/reliability/r
 import { DEFAULT_RELIABILITY, type MessageRole } from "../../../src/rsvp/reliability/rules.js";
 
 const EPOCH = 5;
-const make = (): ReliableReceiver<string> => new ReliableReceiver<string>(DEFAULT_RELIABILITY);
+const make = (restarted?: () => void): ReliableReceiver<string> =>
+  new ReliableReceiver<string>(DEFAULT_RELIABILITY, restarted);
 
 function incoming(id: number, more: { role?: MessageRole; key?: string; epoch?: number; ack?: boolean } = {}) {
   const { role = "state", key = "p", epoch = EPOCH, ack = true } = more;
@@ -36,6 +37,20 @@ describe("the receiver of RFC 2961", () => {
     receiver.received(incoming(9), 0);
     expect(receiver.received(incoming(1, { epoch: 6 }), 1)).toBe("new");
     expect(receiver.received(incoming(2, { epoch: 6 }), 2)).toBe("new");
+  });
+
+  it("§4.2: tells when its neighbour has started again, not when it is heard first", () => {
+    let restarts = 0;
+    const receiver = make(() => {
+      restarts += 1;
+    });
+    receiver.received(incoming(1), 0);
+    receiver.received(incoming(2), 1);
+    receiver.summary(EPOCH + 1, [1], 2);
+    expect(restarts).toBe(0);
+    receiver.received(incoming(1, { epoch: EPOCH + 1 }), 3);
+    receiver.received(incoming(2, { epoch: EPOCH + 1, role: "notice" }), 4);
+    expect(restarts).toBe(1);
   });
 
   it("§4.6: acknowledges only what asks for it, soon", () => {

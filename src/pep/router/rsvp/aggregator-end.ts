@@ -38,6 +38,7 @@ export class AggregatorEnd {
   #wanted: TokenBucket | undefined;
   /** What is wanted of the way back. */
   #back: BytesPerSecond | undefined;
+  #request: number | undefined;
   /** What the Path says now. */
   #said: TokenBucket | undefined;
   #granted = 0 as BytesPerSecond;
@@ -63,12 +64,17 @@ export class AggregatorEnd {
     return this.#failure;
   }
 
-  /** @param back - what is wanted of the way back, octets/s; undefined: the other end is told nothing of it */
-  want(tspec: TokenBucket, back?: BytesPerSecond): void {
-    const [before, backBefore] = [this.#wanted, this.#back];
+  /**
+   * @param back - what is wanted of the way back, octets/s; undefined: the other end is told nothing of it
+   * @param request - where it is another than the last, what was refused is asked for again at once
+   */
+  want(tspec: TokenBucket, back?: BytesPerSecond, request?: number): void {
+    const [before, backBefore, requestBefore] = [this.#wanted, this.#back, this.#request];
     this.#wanted = tspec;
     this.#back = back;
-    if (before !== undefined && tspecEqual(before, tspec)) {
+    this.#request = request;
+    const isRepeated = request !== requestBefore && this.#failure !== undefined;
+    if (before !== undefined && tspecEqual(before, tspec) && !isRepeated) {
       // No question to the network: its answer would be what it has given already.
       if (back !== backBefore && this.#said !== undefined) this.#open(this.#said);
       return;

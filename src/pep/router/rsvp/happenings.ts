@@ -5,6 +5,8 @@ import type { BitsPerSecond, Dscp, Timestamp } from "../../../model/units.js";
 
 /** A sender's reservation: `outgoing` begins here, `incoming` ends here, `transit` passes. */
 export interface ReservationEnds {
+  /** As `reservationId` makes it. */
+  readonly id: string;
   readonly direction: "outgoing" | "incoming" | "transit";
   readonly sender: IpAddress;
   readonly destination: IpAddress;
@@ -24,7 +26,7 @@ export type ReservationChange = "made" | "resized" | "refused" | "lost" | "taken
 type Told<T> = { readonly [Key in keyof T]: Exclude<T[Key], undefined> };
 
 export type Happening =
-  | (Told<ReservationEnds> & {
+  | (Told<Omit<ReservationEnds, "id">> & {
       readonly what: "reservation";
       /** `refused`: what was there is kept. `lost`: all of it is gone. `takenBack`: a part of it. `ended`: nobody wants it. */
       readonly change: ReservationChange;
@@ -112,8 +114,7 @@ export class RsvpHappenings {
   }
 }
 
-const keyOf = ({ direction, sender, destination, dscp }: ReservationEnds): string =>
-  `${direction} ${sender} ${destination} ${dscp}`;
+const keyOf = ({ direction, id }: ReservationEnds): string => `${direction} ${id}`;
 
 function changeOf(
   before: ReservationNow | undefined,

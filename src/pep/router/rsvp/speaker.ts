@@ -7,10 +7,8 @@ import { SluiceError } from "../../../model/errors.js";
 import type { IpAddress } from "../../../model/ip.js";
 import type { Logger } from "../../../model/log.js";
 import { type BitsPerSecond, type BytesPerSecond, type Millis, millis } from "../../../model/units.js";
-import { RsvpDecodeError } from "../../../rsvp/codec/errors.js";
 import { filterKey } from "../../../rsvp/codec/keys.js";
-import type { PolicyData, SenderTemplate, Session } from "../../../rsvp/codec/objects.js";
-import { wayBackOf } from "../../../rsvp/codec/way-back.js";
+import type { Session } from "../../../rsvp/codec/objects.js";
 import { NodeDriver, type OutsideAction } from "../../../rsvp/endpoint/node-driver.js";
 import type { EndpointOptions } from "../../../rsvp/endpoint/rsvp-endpoint.js";
 import { type AggregateRules, DEFAULT_AGGREGATE_RULES } from "../../../rsvp/machine/aggregate.js";
@@ -18,14 +16,17 @@ import type { NodeEvent, Notice } from "../../../rsvp/machine/events.js";
 import { RsvpNode } from "../../../rsvp/machine/node.js";
 import { DEFAULT_RULES, lifetime } from "../../../rsvp/machine/rules.js";
 import type { AggregateState, Aggregates, WantedAggregate } from "../aggregates.js";
-import { aggregateKey, incomingName, incomingTunnel, outgoingSession, outgoingTemplate } from "./aggregate-name.js";
+import { incomingTunnel, outgoingSession, outgoingTemplate } from "./aggregate-name.js";
 import { AggregatorEnd } from "./aggregator-end.js";
-import { DeaggregatorEnd } from "./deaggregator-end.js";
+import type { EndToEndEdge, EndToEndParts } from "./e2e-edge.js";
 import { Ends, type EndsView, type Incoming, type Outgoing } from "./ends.js";
+import type { RsvpHappenings } from "./happenings.js";
+import { IncomingAggregates } from "./incoming-aggregates.js";
 import type { NetworkView } from "./network-view.js";
 import { NetworkWatch } from "./network-watch.js";
 import { isForSender } from "./notices.js";
 import type { Admission, OutsourcedAdmission } from "./outsourced-admission.js";
+import { reservationEnds } from "./reservation-ends.js";
 import type { ReservedPools } from "./reserved-pools.js";
 import { RestartGrace } from "./restart-grace.js";
 import { sizeFor, tspecOf, wayBackWanted } from "./sizes.js";
@@ -45,6 +46,10 @@ export interface RsvpSpeakerOptions extends Pick<TrafficControlOptions, "rooms" 
   readonly lookEvery: Millis;
   /** Has a policy server admit reservations (RFC 2749); absent: the rooms decide alone. */
   readonly outsourced?: OutsourcedAdmission;
+  /** Carries end-to-end reservations of hosts in aggregates; absent: they go from router to router. */
+  readonly endToEnd?: EndToEndEdge;
+  /** Told of the aggregates that have an end here as they change, and of neighbours that start again. */
+  readonly happenings?: RsvpHappenings;
   readonly classes: Pick<ReservedPools, "reserve" | "release" | "sweep">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -69,7 +74,7 @@ export class RsvpSpeaker implements Aggregates {
   /** What reservations may take of each interface now, layer 3. */
   readonly #rooms: Map<string, BitsPerSecond>;
   readonly #outgoing = new Ends<Outgoing>();
-  readonly #incoming = new Ends<Incoming>();
+  readonly #incoming: IncomingAggregates;
   readonly #listeners: ((state: AggregateState) => void)[] = [];
   #rejected: Wishes["rejected"] = [];
   #driver: NodeDriver | undefined;
@@ -85,6 +90,7 @@ export class RsvpSpeaker implements Aggregates {
     const tell = (event: NodeEvent): void => this.#tell(event);
     this.#watch = new NetworkWatch({ view, names: new Set(rooms.keys()), interval, clock, log, tell });
     const isOwn = (address: IpAddress): boolean => this.#watch.isOwn(address);
+    this.#incoming = this.#incomingAggregates();
     const { outsourced } = options;
     const answer = outsourced === undefined ? tell : (event: NodeEvent) => outsourced.answered(event);
     this.#control = new TrafficControl({ rooms, classes, linkOverhead, isOwn, log, tell: answer });
@@ -103,12 +109,15 @@ export class RsvpSpeaker implements Aggregates {
     const { clock, log, random, endpoint } = options;
     const watch = speaker.#watch;
     const node = new RestartGrace(speaker.#node, clock.now() + GRACE_REFRESHES * options.refresh);
+    const edge = options.endToEnd?.over(node, speaker.#edgeParts()) ?? node;
     const driver = await NodeDriver.open({
-      node: options.outsourced?.over(node) ?? node,
+      node: options.outsourced?.over(edge) ?? edge,
       clock,
       log,
       random,
       outside: (action) => speaker.#outside(action),
+      restarted: (address, name) =>
+        options.happenings?.tell({ what: "neighbour", change: "restarted", address, interface: name }),
       endpoint: {
         ...endpoint,
         isOwn: (address) => watch.isOwn(address),
@@ -146,7 +155,7 @@ export class RsvpSpeaker implements Aggregates {
   }
 
   get incoming(): EndsView<Incoming> {
-    return this.#incoming;
+    return this.#incoming.ends;
   }
 
   set(wanted: readonly WantedAggregate[]): void {
@@ -156,7 +165,9 @@ export class RsvpSpeaker implements Aggregates {
       if (accepted.has(key)) continue;
       const given = this.#outgoing.get(key);
       this.#outgoing.delete(key);
-      given?.end.giveUp();
+      if (given === undefined) continue;
+      given.end.giveUp();
+      this.#options.happenings?.reservationEnded(reservationEnds("outgoing", given));
     }
     this.#rejected = rejected;
     for (const [key, wish] of accepted) {
@@ -187,9 +198,19 @@ export class RsvpSpeaker implements Aggregates {
   /** Nothing is torn: reservations outlive a restart, as calls do. */
   async close(): Promise<void> {
     this.#sweep?.cancel();
-    for (const { end } of [...this.#outgoing.values(), ...this.#incoming.values()]) end.close();
+    for (const { end } of this.#outgoing.values()) end.close();
+    this.#incoming.close();
+    this.#options.endToEnd?.close();
     await this.#watch.close();
     await this.#driver?.close();
+  }
+
+  #edgeParts(): EndToEndParts {
+    return {
+      session: (session) => this.#node.session(session),
+      tell: (event) => this.#tell(event),
+      isTaken: (session) => this.#outgoing.of(session).length > 0,
+    };
   }
 
   async #begin(driver: NodeDriver): Promise<void> {
@@ -222,44 +243,7 @@ export class RsvpSpeaker implements Aggregates {
       for (const [, { end }] of this.#outgoing.of(session)) end.notice(notice);
       return;
     }
-    if (notice.what === "pathArrived") this.#onPath(session, notice.sender.template, notice.policy);
-    for (const [key, { end }] of this.#incoming.of(session)) {
-      end.notice(notice);
-      if (end.phase !== "none") continue;
-      this.#incoming.delete(key);
-      end.close();
-      this.#ask(key);
-    }
-  }
-
-  /** An aggregator says what it wants, also of the way back: what goes back there follows. */
-  #onPath(session: Session, template: SenderTemplate, policy: readonly PolicyData[]): void {
-    const name = incomingName(session, template);
-    if (name === undefined) return;
-    const key = aggregateKey(template.address, name);
-    // Whoever asks for a code point gets it; a single flow only as the tunnel that has an end here.
-    const isExpected = session.kind === "ip" ? this.#outgoing.get(key) !== undefined : this.#isHere(session);
-    if (!isExpected) return;
-    const { end } = this.#incoming.get(key) ?? { end: this.#deaggregator(key, session, template) };
-    const back = this.#backOf(policy);
-    const entry = { session, template, name, end };
-    this.#incoming.set(key, back === undefined ? entry : { ...entry, back });
-    this.#ask(key);
-  }
-
-  #isHere({ destination }: Session): boolean {
-    return destination === this.#options.address;
-  }
-
-  /** Other products say nothing of it, and what cannot be read says nothing either. */
-  #backOf(policy: readonly PolicyData[]): BytesPerSecond | undefined {
-    try {
-      return wayBackOf(policy);
-    } catch (error) {
-      if (!(error instanceof RsvpDecodeError)) throw error;
-      this.#driver?.ignore(`POLICY_DATA: ${error.reason}`);
-      return undefined;
-    }
+    this.#incoming.notice(session, notice);
   }
 
   /** Has the aggregate's Path say what is wanted of it now, at both ends. */
@@ -267,8 +251,8 @@ export class RsvpSpeaker implements Aggregates {
     const outgoing = this.#outgoing.get(key);
     if (outgoing === undefined) return;
     const { wish, end } = outgoing;
-    const size = sizeFor(wish, this.#incoming.get(key)?.back, this.#options.ceiling);
-    end.want(tspecOf(size), wayBackWanted(wish));
+    const size = sizeFor(wish, this.incoming.get(key)?.back, this.#options.ceiling);
+    end.want(tspecOf(size), wayBackWanted(wish), wish.request);
   }
 
   /** The other end of a tunnel may have said its Path before this one was wanted. */
@@ -293,26 +277,38 @@ export class RsvpSpeaker implements Aggregates {
       askAgain: { nothing: refresh, less: millis(REFRESHES_UNTIL_MORE * refresh) },
       clock,
       tell: (event) => this.#tell(event),
-      changed: () => this.#changed(key, "outgoing"),
+      changed: () => this.#outgoingChanged(key),
     });
     return { wish, session, template, end };
   }
 
-  #deaggregator(key: string, session: Session, template: SenderTemplate): DeaggregatorEnd {
-    const { ceiling, clock } = this.#options;
-    return new DeaggregatorEnd({
-      session,
-      template,
+  #incomingAggregates(): IncomingAggregates {
+    const { address, ceiling, clock, happenings } = this.#options;
+    return new IncomingAggregates({
+      address,
       rules: this.#rules,
       ceiling,
       clock,
       tell: (event) => this.#tell(event),
-      changed: () => this.#changed(key, "incoming"),
+      isWanted: (key) => this.#outgoing.get(key) !== undefined,
+      ignore: (what) => this.#driver?.ignore(what),
+      said: (key) => this.#ask(key),
+      changed: (key) => this.#changed(key, "incoming"),
+      happenings,
     });
   }
 
+  #outgoingChanged(key: string): void {
+    const entry = this.#outgoing.get(key);
+    if (entry !== undefined) {
+      const { granted, failure } = entry.end;
+      this.#options.happenings?.reservation({ ...reservationEnds("outgoing", entry), granted, failure }, true);
+    }
+    this.#changed(key, "outgoing");
+  }
+
   #changed(key: string, direction: "outgoing" | "incoming"): void {
-    const end = (direction === "outgoing" ? this.#outgoing : this.#incoming).get(key)?.end;
+    const end = this[direction].get(key)?.end;
     const { log } = this.#options;
     const fields = { aggregate: key, direction, granted: end?.granted, failure: end?.failure };
     if (end?.failure === undefined) log.info("rsvp.aggregate", fields);
@@ -327,7 +323,7 @@ export class RsvpSpeaker implements Aggregates {
     const pool = outgoing?.wish.pool;
     if (outgoing === undefined || pool === undefined) return undefined;
     const { granted, failure } = outgoing.end;
-    const incoming = this.#incoming.get(key)?.end.granted ?? NOTHING.incoming;
+    const incoming = this.incoming.get(key)?.end.granted ?? NOTHING.incoming;
     return { pool, outgoing: granted, incoming, ...(failure === undefined ? {} : { failure }) };
   }
 

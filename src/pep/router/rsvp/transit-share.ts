@@ -54,7 +54,7 @@ export function codePointsOf(phbId: number): readonly [Dscp, ...Dscp[]] | undefi
 
 /**
  * Routers inside an aggregation region tell aggregates apart by their code point alone, and need one queue for each
- * (RFC 3175 §1.4.1, RFC 4860 §4); single sessions by their five-tuple.
+ * (RFC 3175 §1.4.1, RFC 4860 §3.1); single sessions by their five-tuple.
  * @returns undefined where its packets cannot be told from others
  */
 export function shareOf(ref: ReservationRef, filters: readonly FilterSpec[]): Omit<Share, "rate"> | undefined {

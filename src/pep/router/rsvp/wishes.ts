@@ -5,7 +5,7 @@ import type { WantedAggregate } from "../aggregates.js";
 import { type AggregateName, aggregateKey } from "./aggregate-name.js";
 
 /** An aggregate that is kept up whatever the policy server wants. */
-export type StandingAggregate = Omit<WantedAggregate, "pool" | "ceiling" | "tunnel">;
+export type StandingAggregate = Omit<WantedAggregate, "pool" | "ceiling" | "tunnel" | "request">;
 
 /** A pool is there where the policy server wants it. */
 export interface Wish extends Omit<WantedAggregate, "pool"> {

@@ -271,7 +271,7 @@ describe("any sequence of wants at both edges", () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   }, 120_000);
 });

@@ -3,7 +3,8 @@ import { bitsPerSecond, dscp } from "../../../../src/model/units.js";
 import { RsvpHappenings, type TimedHappening } from "../../../../src/pep/router/rsvp/happenings.js";
 import { FakeClock } from "../../../support/fake-clock.js";
 
-const ends = { direction: "outgoing", sender: "10.1.0.1", destination: "10.3.0.1", dscp: dscp(46) } as const;
+const told = { direction: "outgoing", sender: "10.1.0.1", destination: "10.3.0.1", dscp: dscp(46) } as const;
+const ends = { id: "a", ...told };
 const now = (granted: number, failure?: string) => ({ ...ends, granted: bitsPerSecond(granted), failure });
 
 let happenings: RsvpHappenings;
@@ -24,7 +25,7 @@ describe("what befalls a reservation", () => {
     happenings.reservation(now(0), false);
     expect(heard).toEqual([]);
     happenings.reservation(now(100), false);
-    expect(heard).toEqual([{ at: 5000, what: "reservation", change: "made", ...ends, before: 0, after: 100 }]);
+    expect(heard).toEqual([{ at: 5000, what: "reservation", change: "made", ...told, before: 0, after: 100 }]);
     heard = [];
     happenings.reservation(now(300), false);
     happenings.reservation(now(300), false);
@@ -62,6 +63,17 @@ describe("what befalls a reservation", () => {
     happenings.reservation(now(100), false);
     happenings.reservation({ ...now(50), direction: "incoming" }, false);
     expect(changes()).toEqual([["made", 0, 50, undefined]]);
+  });
+
+  it("is not mistaken for another one between the same ends", () => {
+    const [one, other] = [now(100), { ...now(200), id: "b" }];
+    for (const each of [one, other, one, other]) happenings.reservation(each, false);
+    happenings.reservationEnded(one);
+    expect(changes()).toEqual([
+      ["made", 0, 100, undefined],
+      ["made", 0, 200, undefined],
+      ["ended", 100, 0, undefined],
+    ]);
   });
 
   it("is told to all who listen, and to nobody who has stopped", () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bitsPerSecond } from "../../../../src/model/units.js";
 import { EDGE, LIFETIME, REFRESH, type Running, ThreeNodes, wanted } from "./three-nodes.js";
 
 let net: ThreeNodes;
@@ -76,6 +77,20 @@ describe("RSVP between two edges and a transit router", () => {
     expect(r1.speaker.states()).toEqual([{ pool: 7, outgoing: 400_000, incoming: 0 }]);
     await net.clock.pass(1000);
     expect(r1.speaker.states()).toEqual([{ pool: 7, outgoing: 480_000, incoming: 0 }]);
+  });
+
+  it("is asked for again at once where the policy server repeats what was refused", async () => {
+    const { r1, t } = await all(500_000);
+    r1.speaker.set([{ ...wanted(600_000), request: 1 }]);
+    await net.clock.pass(50);
+    expect(r1.told.at(-1)).toMatchObject({ outgoing: 0, failure: "no bandwidth left at 10.2.2.2" });
+    t.speaker.resize("r2", bitsPerSecond(1e6));
+    r1.speaker.set([{ ...wanted(600_000), request: 1 }]);
+    await net.clock.pass(50);
+    expect(r1.speaker.states()).toMatchObject([{ outgoing: 0 }]);
+    r1.speaker.set([{ ...wanted(600_000), request: 2 }]);
+    await net.clock.pass(50);
+    expect(r1.speaker.states()).toEqual([{ pool: 7, outgoing: 600_000, incoming: 0 }]);
   });
 
   it("is refused altogether where nothing fits, and asks again until there is room", async () => {
