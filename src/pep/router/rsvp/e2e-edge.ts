@@ -82,6 +82,11 @@ export class EndToEndEdge {
     return this.#aggregates.values();
   }
 
+  /** Whether the aggregate of that session is one for end-to-end reservations, and begins here. */
+  has(session: Session): boolean {
+    return this.#aggregates.has(sessionKey(session));
+  }
+
   close(): void {
     this.#tidying?.cancel();
     for (const aggregate of this.#aggregates.values()) aggregate.close();

@@ -11,7 +11,7 @@ import { filterKey } from "../../../rsvp/codec/keys.js";
 import type { Session } from "../../../rsvp/codec/objects.js";
 import { NodeDriver, type OutsideAction } from "../../../rsvp/endpoint/node-driver.js";
 import type { EndpointOptions } from "../../../rsvp/endpoint/rsvp-endpoint.js";
-import { type AggregateRules, DEFAULT_AGGREGATE_RULES } from "../../../rsvp/machine/aggregate.js";
+import { type AggregateRules, aggregateSession, DEFAULT_AGGREGATE_RULES } from "../../../rsvp/machine/aggregate.js";
 import type { NodeEvent, Notice } from "../../../rsvp/machine/events.js";
 import { RsvpNode } from "../../../rsvp/machine/node.js";
 import { DEFAULT_RULES, lifetime } from "../../../rsvp/machine/rules.js";
@@ -159,8 +159,13 @@ export class RsvpSpeaker implements Aggregates {
   }
 
   set(wanted: readonly WantedAggregate[]): void {
-    const { address, standing } = this.#options;
-    const { accepted, rejected } = joinWishes(address, standing, wanted);
+    const { address, standing, endToEnd } = this.#options;
+    const { accepted, rejected } = joinWishes(
+      address,
+      standing,
+      wanted,
+      (remote, dscp) => endToEnd?.has(aggregateSession(remote, dscp)) === true,
+    );
     for (const key of [...this.#outgoing.keys()]) {
       if (accepted.has(key)) continue;
       const given = this.#outgoing.get(key);

@@ -1,6 +1,7 @@
 /** Which aggregates are wanted: by the policy server, and at all times by the configuration. */
 import type { PoolId } from "../../../kernel/port.js";
 import type { IpAddress } from "../../../model/ip.js";
+import type { Dscp } from "../../../model/units.js";
 import type { WantedAggregate } from "../aggregates.js";
 import { type AggregateName, aggregateKey } from "./aggregate-name.js";
 
@@ -27,18 +28,25 @@ const MAX_INDEX = 0xffff;
  * 3175; each other has one of RFC 4860, with the number of its pool as vDstPort. So both edges find the same sessions in
  * whatever order they are told, as long as pools have the same order and the others the same numbers at both.
  * @param own - address under which aggregates end here; undefined on a router that only is on their way
+ * @param isOfHosts - whether reservations of hosts have that code point towards that edge
  */
 export function joinWishes(
   own: IpAddress | undefined,
   standing: readonly StandingAggregate[],
   wanted: readonly WantedAggregate[],
+  isOfHosts: (remote: IpAddress, dscp: Dscp) => boolean = () => false,
 ): Wishes {
   const accepted = new Map<string, Wish>();
   const rejected: { pool: PoolId; why: string }[] = [];
   for (const wish of wanted.toSorted((one, other) => one.pool - other.pool)) {
     const { pool, remote } = wish;
     const name = freeName(accepted, wish);
-    const why = own === undefined ? "this router has no address for aggregates" : whyNot(own, wish, name, accepted);
+    const why =
+      own === undefined
+        ? "this router has no address for aggregates"
+        : name.by === "codePoint" && isOfHosts(remote, name.dscp)
+          ? `reservations of hosts have the code point towards ${remote}`
+          : whyNot(own, wish, name, accepted);
     if (why === undefined) accepted.set(aggregateKey(remote, name), { ...wish, name });
     else rejected.push({ pool, why });
   }

@@ -60,6 +60,13 @@ describe("wishes", () => {
     ]);
   });
 
+  it("do not share a code point with reservations of hosts", () => {
+    const all = [wanted(100_000), { ...wanted(100_000, { pool: 8 }), tunnel }];
+    const { accepted, rejected } = joinWishes(EDGE.r1, [], all, (remote) => remote === EDGE.r2);
+    expect([...accepted.values()]).toMatchObject([{ pool: 8 }]);
+    expect(rejected).toEqual([{ pool: 7, why: `reservations of hosts have the code point towards ${EDGE.r2}` }]);
+  });
+
   it("of the configuration give way to those of the policy server", () => {
     const { pool: _, ...standing } = wanted(160_000);
     const kept = (all: readonly WantedAggregate[]) =>
