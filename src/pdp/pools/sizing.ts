@@ -129,7 +129,7 @@ function take(state: SizingState, event: SizingEvent): SizingState {
     case "leave":
       return { ...state, waiters: without(state, event.session) };
     case "confirmed":
-      return answered(state, event.rate, event.rate);
+      return confirmed(state, event.rate);
     case "refused":
       return quiet({ ...answered(state, event.rate, event.kept), lowSince: undefined }, event.at);
     case "takenBack":
@@ -141,6 +141,12 @@ function take(state: SizingState, event: SizingEvent): SizingState {
     default:
       return unreachable(event, "stepSizing");
   }
+}
+
+/** A request for more that was given up, and is carried out all the same, shows that the network answers: no more quiet. */
+function confirmed(state: SizingState, rate: BitsPerSecond): SizingState {
+  const next = answered(state, rate, rate);
+  return rate > state.size ? { ...next, quietUntil: undefined } : next;
 }
 
 /** Requests are carried out in their order: those before the one that is answered will not be any more. */

@@ -118,6 +118,16 @@ describe("sizing", () => {
     expect(pool.wait(2, 80)).toEqual([{ kind: "refuse", session: id(2), why: "network" }]);
   });
 
+  it("is quiet no longer when a request that was given up is carried out after all", () => {
+    const pool = new Pool();
+    pool.demand(0);
+    pool.tell({ kind: "timer" }, 500);
+    expect(mayGrow(pool.state, rates(400), timestamp(pool.time))).toBe(false);
+    pool.confirmed(200, 10);
+    expect(pool.wait(1, 400)).toEqual([{ kind: "request", rate: 500 }]);
+    expect(pool.confirmed(500)).toEqual([{ kind: "admit", session: id(1) }]);
+  });
+
   it("takes what the network has when that is less than was asked for", () => {
     const pool = begun();
     pool.demand(160);
