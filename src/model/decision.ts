@@ -9,7 +9,9 @@ export const REFUSAL_REASONS = [
   "clearinghouseUnreachable",
   "mediaUnacceptable", // the SDP asks for what the rules do not offer
   "mediaUnreadable", // the SDP is not SDP
+  "insecure", // the parties' descriptions give less security than was required
   "noRoom", // a pool is full
+  "qualityUnavailable", // the path does not keep the latency, jitter or loss that the session needs
   "routerUnavailable", // nobody there to enforce it
   "routerFailed", // the kernel did not take it
   "policyUnavailable", // the policy server did not answer
@@ -29,7 +31,7 @@ export interface Refusal {
 
 /** The SIP answer that says a refusal to a caller: RFC 3261 §21. */
 export interface RefusalStatus {
-  readonly status: 403 | 488 | 503;
+  readonly status: 403 | 488 | 503 | 580;
   readonly phrase: string;
   /** Seconds, where trying again makes sense (RFC 3261 §20.33). */
   readonly retryAfter?: number;
@@ -43,7 +45,11 @@ export function refusalStatus(reason: RefusalReason): RefusalStatus {
       return { status: 403, phrase: "Forbidden" };
     case "mediaUnacceptable":
     case "mediaUnreadable":
+    case "insecure":
       return { status: 488, phrase: "Not Acceptable Here" };
+    case "qualityUnavailable":
+      // RFC 3312 §8: a requirement on quality that the network cannot meet.
+      return { status: 580, phrase: "Precondition Failure" };
     case "rateLimited":
     case "noRoom":
       return { status: 503, phrase: "Service Unavailable", retryAfter: 30 };

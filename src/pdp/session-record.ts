@@ -25,8 +25,21 @@ const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
   refused: ["refused"],
 };
 
-/** How a session ended. */
-export type EndCause = "bye" | "cancel" | "failure" | "timeout" | "refused" | "lost" | "preempted";
+/**
+ * How a session ended. `idle`: its media stopped; `expired`: nobody refreshed it (RFC 4028 §10); `left`: a party logged out or
+ * its page was closed.
+ */
+export type EndCause =
+  | "bye"
+  | "cancel"
+  | "failure"
+  | "timeout"
+  | "refused"
+  | "lost"
+  | "preempted"
+  | "idle"
+  | "expired"
+  | "left";
 
 /** What becomes of a session whose bandwidth was taken back: it goes on without a guarantee, or its parties are hung up. */
 export type ShedTreatment = "bestEffort" | "bye";

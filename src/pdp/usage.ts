@@ -62,6 +62,12 @@ function terminationOf(cause: EndCause | undefined): TerminationCause {
       return { type: "q850", code: 8, description: "preemption" };
     case "refused":
       return { type: "sip", code: 503, description: "refused" };
+    case "idle":
+    case "expired":
+      // Q.850 §2.2.7: recovery on timer expiry.
+      return { type: "q850", code: 102, description: cause === "idle" ? "no media" : "not refreshed" };
+    case "left":
+      return { type: "sip", code: 410, description: "a party left" };
     case "lost":
     case undefined:
       return { type: "sip", code: 500, description: "lost" };
@@ -69,6 +75,6 @@ function terminationOf(cause: EndCause | undefined): TerminationCause {
 }
 
 function releaseSourceOf({ cause }: SessionRecord): ReleaseSource {
-  if (cause === "preempted") return "internal";
+  if (cause === "preempted" || cause === "idle" || cause === "expired") return "internal";
   return cause === "cancel" ? "source" : cause === "failure" ? "destination" : "unknown";
 }

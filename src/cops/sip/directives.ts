@@ -21,13 +21,26 @@ export interface SipDirectives {
   /** Answer with this instead of forwarding. */
   readonly refusal?: { readonly status: number; readonly phrase: string };
   readonly session?: SessionId;
+  /** Put on the ACK of the 2xx that this decision lets go on: what the callee is to be told. */
+  readonly ackHeaders?: readonly SipHeader[];
+  /** The proxy leaves the dialog's path when it is set up: later requests go from user to user. */
+  readonly direct?: boolean;
   /** The session is to end: value of the Reason header field (RFC 3326) for the proxy's own BYE or CANCEL. */
   readonly reason?: string;
 }
 
 export const NO_DIRECTIVES: SipDirectives = { addHeaders: [], removeHeaders: [] };
 
-const S_NUM = { addHeader: 1, removeHeader: 2, nextHop: 3, refusal: 4, session: 5, reason: 6 } as const;
+const S_NUM = {
+  addHeader: 1,
+  removeHeader: 2,
+  nextHop: 3,
+  refusal: 4,
+  session: 5,
+  reason: 6,
+  ackHeader: 7,
+  direct: 8,
+} as const;
 const S_TYPE = 1;
 const HEADER = 4;
 
@@ -36,10 +49,12 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 /** @throws InternalError for text that may not go into a SIP message */
 export function encodeDirectives(directives: SipDirectives): Buffer {
-  const { addHeaders, removeHeaders, nextHop, refusal, session, reason } = directives;
+  const { addHeaders, removeHeaders, nextHop, refusal, session, reason, ackHeaders = [], direct } = directives;
+  const field = ({ name, value }: SipHeader): string => `${token(name)}: ${line(value)}`;
   const objects = [
-    ...addHeaders.map(({ name, value }) => subObject(S_NUM.addHeader, `${token(name)}: ${line(value)}`)),
+    ...addHeaders.map((header) => subObject(S_NUM.addHeader, field(header))),
     ...removeHeaders.map((name) => subObject(S_NUM.removeHeader, token(name))),
+    ...ackHeaders.map((header) => subObject(S_NUM.ackHeader, field(header))),
   ];
   if (nextHop !== undefined) objects.push(subObject(S_NUM.nextHop, line(nextHop)));
   if (refusal !== undefined) {
@@ -49,6 +64,7 @@ export function encodeDirectives(directives: SipDirectives): Buffer {
   }
   if (session !== undefined) objects.push(subObject(S_NUM.session, session));
   if (reason !== undefined) objects.push(subObject(S_NUM.reason, line(reason)));
+  if (direct === true) objects.push(subObject(S_NUM.direct, ""));
   return Buffer.concat(objects);
 }
 
@@ -73,6 +89,7 @@ function token(name: string): string {
 
 type Draft = { -readonly [Key in keyof SipDirectives]: SipDirectives[Key] } & {
   addHeaders: SipHeader[];
+  ackHeaders?: SipHeader[];
   removeHeaders: string[];
 };
 
@@ -130,6 +147,13 @@ function decodeInto(directives: Draft, sNum: number, place: Place): void {
     }
     case S_NUM.reason:
       directives.reason = decodeText(place);
+      return;
+    case S_NUM.ackHeader:
+      directives.ackHeaders ??= [];
+      directives.ackHeaders.push(decodeHeader(place));
+      return;
+    case S_NUM.direct:
+      directives.direct = true;
       return;
     default:
       throw bad(`unknown S-Num ${sNum}`, place.offset);

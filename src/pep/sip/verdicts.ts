@@ -29,13 +29,15 @@ export function requestVerdict(ruling: Exclude<Ruling, { granted: undefined }>):
   const { directives } = ruling;
   if (!ruling.granted) return refusedBy(directives);
   const nextHop = directives.nextHop === undefined ? undefined : hopOf(directives.nextHop);
-  const edits = { addHeaders: directives.addHeaders, removeHeaders: directives.removeHeaders };
-  return { forward: true, ...edits, ...(nextHop === undefined ? {} : { nextHop }) };
+  const { addHeaders, removeHeaders, direct } = directives;
+  const route = { ...(nextHop === undefined ? {} : { nextHop }), ...(direct === true ? { direct } : {}) };
+  return { forward: true, addHeaders, removeHeaders, ...route };
 }
 
 export function responseVerdict(ruling: Exclude<Ruling, { granted: undefined }>): ResponseVerdict {
-  const { addHeaders, removeHeaders } = ruling.directives;
-  return ruling.granted ? { forward: true, addHeaders, removeHeaders } : refusedBy(ruling.directives);
+  const { addHeaders, removeHeaders, ackHeaders } = ruling.directives;
+  if (!ruling.granted) return refusedBy(ruling.directives);
+  return { forward: true, addHeaders, removeHeaders, ...(ackHeaders === undefined ? {} : { ackHeaders }) };
 }
 
 /** What a decision that nobody asked for makes of a session that was granted. */

@@ -42,10 +42,16 @@ export interface RefusedVerdict {
 }
 
 export type RequestVerdict =
-  /** `nextHop` is taken instead of the proxy's own tables. */
-  (Edits & { readonly forward: true; readonly nextHop?: HostPort }) | RefusedVerdict;
+  /**
+   * `nextHop` is taken instead of the proxy's own tables. `direct`: the proxy does not stay in the dialog (no Record-Route), so
+   * its ACK and what follows go from user to user.
+   */
+  (Edits & { readonly forward: true; readonly nextHop?: HostPort; readonly direct?: boolean }) | RefusedVerdict;
 
-export type ResponseVerdict = (Edits & { readonly forward: true }) | RefusedVerdict;
+/** `ackHeaders`: put on the ACK of this 2xx, where it passes here. */
+export type ResponseVerdict =
+  | (Edits & { readonly forward: true; readonly ackHeaders?: readonly ExtraHeader[] })
+  | RefusedVerdict;
 
 export type EndKind = "bye" | "cancel" | "failure" | "timeout";
 

@@ -126,3 +126,50 @@ export const sluiceTunnel = base("sluiceTunnel", "6", "install", {
   /** Octets of the largest inner packet, layer 3. */
   mtu: attribute(9, unsigned32(1280, 65_000)),
 });
+
+/**
+ * A measurement that this edge makes towards another in a pool's queue, all the time (RFC 8762). The instance is the
+ * pool's number.
+ */
+export const sluiceProbe = base("sluiceProbe", "7", "install", {
+  /** The sluicePool row whose queue the test packets go through. */
+  pool: attribute(2, prid),
+  addrType: attribute(3, enumerated({ ipv4: 1, ipv6: 2 })),
+  /** The reflector at the other edge: 4 or 16 octets, as `addrType` says. */
+  remoteAddr: attribute(4, octetString(4, 16)),
+  remotePort: attribute(5, integer(1, 0xffff)),
+  dscp: attribute(6, integer(0, 63)),
+  /** Milliseconds between test packets. */
+  interval: attribute(7, unsigned32(10, 60_000)),
+});
+
+/**
+ * What a measurement found since the report before, in an accounting report. Times in microseconds; NULL where no test
+ * packet came back. `Out`: from this edge to the other. The instance is that of the sluiceProbe row.
+ */
+export const sluicePathQuality = base("sluicePathQuality", "8", "report-only", {
+  pool: attribute(2, prid),
+  sent: attribute(3, unsigned32()),
+  lostOut: attribute(4, unsigned32()),
+  lostIn: attribute(5, unsigned32()),
+  /** One-way, 95th percentile. */
+  latencyOut: nullable(6, unsigned32()),
+  latencyIn: nullable(7, unsigned32()),
+  /** Interarrival jitter (RFC 3550 §6.4.1). */
+  jitterOut: nullable(8, unsigned32()),
+  jitterIn: nullable(9, unsigned32()),
+  /** Whether both ends said that their clocks agree; if not, a latency is half of the round trip. */
+  clocks: attribute(10, enumerated({ unknown: 1, synchronised: 2 })),
+});
+
+/**
+ * What a flow has carried so far, in an accounting report at the interval that the policy server asked for. A flow whose
+ * counters are those of the report before is not mentioned. Octets are counted at layer 3. The instance is the flow's number.
+ */
+export const sluiceInterim = base("sluiceInterim", "9", "report-only", {
+  clfrElement: attribute(2, prid),
+  inProfilePackets: attribute(3, unsigned64),
+  inProfileOctets: attribute(4, unsigned64),
+  outOfProfilePackets: attribute(5, unsigned64),
+  outOfProfileOctets: attribute(6, unsigned64),
+});
