@@ -24,12 +24,13 @@ usage: netns-lab.sh [--prefix NAME] VERB
      --no-roles                     the network only
      --configs DIR                  the roles' configurations, as in configs/lab
      --transit                      a transit router T between the edge routers
+     --portals                      a portal for each access network: web1, web2 …
      --sites N                      2 to 4 access networks (default 2); more than two are joined by T
      --links RATE                   rate of the core links, such as 20Mbit/s (default: what the routers' files say)
   down                              end every process of the lab and take everything away
   status                            list namespaces and roles; exit 0 only if all are there
   exec HOST COMMAND…                run COMMAND in a host's namespace
-  start ROLE [--configs DIR]        start one role again (ch pol1 pol2 r1 r2 sip1 sip2; t if there is a t.yaml)
+  start ROLE [--configs DIR]        start one role again (ch pol1 pol2 r1 r2 sip1 sip2; t if there is a t.yaml; web1 web2)
   stop ROLE [SIGNAL]                end one role (default TERM; KILL for the unkind way)
   call [options]                    one call, from UAC to UAS; `call --help` lists the options
   demo [options]                    the whole demo; `demo --help` lists the options
@@ -69,6 +70,7 @@ up_options() {
     case $1 in
       --no-roles) roles=0 && shift && continue ;;
       --transit) transit=1 && shift && continue ;;
+      --portals) portals=1 && shift && continue ;;
     esac
     (($# >= 2)) || usage
     case $1 in
@@ -96,6 +98,7 @@ lab_up() {
   network_up
   link_rates_set
   make_clearinghouse_key
+  if ((portals)); then make_portal_keys; fi
   if ((roles)); then roles_up; fi
   trap - EXIT
   say "lab '$prefix' is up; state and logs in $SLUICE_LAB"

@@ -13,6 +13,7 @@ planned_roles() {
   printf 'pol%s\n' "${numbers[@]}"
   if ((transit)) && [[ -f $configs/t.yaml || -f $SLUICE_LAB/pid/t ]]; then printf 't\n'; fi
   for kind in r sip; do printf "$kind%s\n" "${numbers[@]}"; done
+  if ((portals)); then printf 'web%s\n' "${numbers[@]}"; fi
 }
 
 role_name() {
@@ -22,6 +23,7 @@ role_name() {
     pol?) role=pdp ;;
     r? | t) role=router ;;
     sip?) role=proxy ;;
+    web?) role=portal ;;
   esac
   if [[ -z $role ]] || ! has_host "$1"; then die "no role runs on '$1'; there are: $(planned_roles | xargs)"; fi
   printf '%s' "$role"
@@ -58,6 +60,29 @@ make_clearinghouse_key() {
     -subj "/O=Sluice lab/CN=ch.lab" -keyout "$SLUICE_LAB/ch.key" -out "$SLUICE_LAB/ch.crt" 2>"$SLUICE_LAB/log/openssl.log" ||
     fail "openssl could not make the clearinghouse's key: $(tail -n 1 "$SLUICE_LAB/log/openssl.log")"
   chmod 600 "$SLUICE_LAB/ch.key"
+}
+
+# Portals and proxies show browsers a certificate of the lab's own authority; what they hand out to each other is signed
+# with a secret that the two of a site share.
+make_portal_keys() {
+  local site number network host address
+  local tls=$SLUICE_LAB/tls
+  mkdir -p "$tls"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 -days 30 \
+    -subj "/O=Sluice lab/CN=authority.lab" -keyout "$tls/ca.key" -out "$tls/ca.crt" 2>>"$SLUICE_LAB/log/openssl.log" ||
+    fail "openssl could not make the lab's authority: $(tail -n 1 "$SLUICE_LAB/log/openssl.log")"
+  while read -r site number network _; do
+    for host in "web$number 10.$network.0.8" "sip$number 10.$network.0.5"; do
+      read -r host address <<<"$host"
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 -days 30 \
+        -CA "$tls/ca.crt" -CAkey "$tls/ca.key" -subj "/O=Sluice lab/CN=$host" \
+        -addext "subjectAltName=IP:$address,DNS:$host.$site.example" -addext "basicConstraints=critical,CA:FALSE" \
+        -keyout "$tls/$host.key" -out "$tls/$host.crt" 2>>"$SLUICE_LAB/log/openssl.log" ||
+        fail "openssl could not make the key of $host: $(tail -n 1 "$SLUICE_LAB/log/openssl.log")"
+    done
+    openssl rand -hex 32 >"$tls/secret$number"
+  done < <(chosen_sites)
+  chmod 600 "$tls"/*.key "$tls"/secret*
 }
 
 # Only routers may change the kernel; every other role gets no capability at all.

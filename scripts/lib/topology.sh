@@ -11,7 +11,8 @@
 #
 #   R1 core ══ r1 T r2 ══ core R2        R3 core ══ r3 T r4 ══ core R4
 #
-# load1 to load4 take part in no call: they are where a flood of the core links comes from and goes to.
+# load1 to load4 take part in no call: they are where a flood of the core links comes from and goes to. With portals each
+# site has one more host on its switch, web1 to web4.
 
 # site, its number, K of its network (10.K.0.0/24 and fd0K::/64), terminal, user.
 # Networks 2 and 4 are the core's and the clearinghouse's.
@@ -20,8 +21,8 @@ b 2 3 uas bob
 c 3 5 ua3 dave
 d 4 7 ua4 erin'
 
-# What was chosen: --sites, --transit (0 or 1), --links (empty: as configured), --configs.
-sites=2 transit=0 link_rate='' configs=$repo_dir/configs/lab
+# What was chosen: --sites, --transit and --portals (0 or 1), --links (empty: as configured), --configs.
+sites=2 transit=0 portals=0 link_rate='' configs=$repo_dir/configs/lab
 
 lab_hosts=() lab_switches=()
 # Hosts that see each other directly, as host:device; their neighbour entries are fixed.
@@ -34,12 +35,12 @@ lab_direct_links=''
 lab_routes=''
 
 # One choice a line, so that later verbs know them.
-topology_save() { printf '%s\n' "$sites" "$transit" "$link_rate" "$configs" >"$SLUICE_LAB/topology"; }
+topology_save() { printf '%s\n' "$sites" "$transit" "$portals" "$link_rate" "$configs" >"$SLUICE_LAB/topology"; }
 
 # The lab that is up, or the default one.
 topology_load() {
   if [[ -f $SLUICE_LAB/topology ]]; then
-    { read -r sites && read -r transit && read -r link_rate && read -r configs; } <"$SLUICE_LAB/topology"
+    { read -r sites && read -r transit && read -r portals && read -r link_rate && read -r configs; } <"$SLUICE_LAB/topology"
   fi
   plan_network
 }
@@ -64,7 +65,9 @@ plan_network() {
 # plan_site SWITCH NUMBER K TERMINAL
 plan_site() {
   local switch=$1 n=$2 k=$3 terminal=$4 host
-  lab_hosts+=("$terminal" "sip$n" "pol$n" "load$n" "r$n")
+  local -a inside=("$terminal" "sip$n" "pol$n" "load$n")
+  if ((portals)); then inside+=("web$n"); fi
+  lab_hosts+=("${inside[@]}" "r$n")
   lab_switches+=("$switch")
   lab_links+="
 $terminal eth0 $switch $terminal 10.$k.0.10/24 fd0$k::10/64
@@ -72,8 +75,9 @@ sip$n eth0 $switch sip$n 10.$k.0.5/24 fd0$k::5/64
 pol$n eth0 $switch pol$n 10.$k.0.6/24 fd0$k::6/64
 load$n eth0 $switch load$n 10.$k.0.99/24 fd0$k::99/64
 r$n access $switch r$n 10.$k.0.1/24 fd0$k::1/64"
-  lab_segments+=("$terminal:eth0 sip$n:eth0 pol$n:eth0 load$n:eth0 r$n:access")
-  for host in "$terminal" "sip$n" "pol$n" "load$n"; do plan_route "$host" default "10.$k.0.1" default "fd0$k::1"; done
+  if ((portals)); then lab_links+=$'\n'"web$n eth0 $switch web$n 10.$k.0.8/24 fd0$k::8/64"; fi
+  lab_segments+=("${inside[*]/%/:eth0} r$n:access")
+  for host in "${inside[@]}"; do plan_route "$host" default "10.$k.0.1" default "fd0$k::1"; done
 }
 
 plan_direct_core() {
@@ -120,7 +124,7 @@ is_namespace() { [[ -e /run/netns/$1 ]]; }
 
 # The lab's namespaces that are there, whichever topology they are of: a crashed lab may not be able to say.
 namespaces_left() (
-  sites=4 transit=1
+  sites=4 transit=1 portals=1
   plan_network
   while read -r namespace; do
     if is_namespace "$namespace"; then printf '%s\n' "$namespace"; fi
