@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # The roles of the lab, each a process of its own in its namespace. Uses: prefix, SLUICE_LAB, repo_dir, configs.
 
-readonly role_patience=15
+readonly role_patience=40
 
 # Hosts with a role, in the order of starting: who is asked comes before who asks. A transit router has one once it has
 # a configuration; until then it forwards as it comes.
