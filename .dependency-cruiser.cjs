@@ -1,5 +1,5 @@
 /** The arrows of the house (docs/ARCHITECTURE.md): checked in CI by `npm run arrows`. */
-const PROTOCOL = "cops|sip|osp|rsvp";
+const PROTOCOL = "cops|sip|osp|rsvp|stamp";
 const SHARED = "kernel|store|config|telemetry|control";
 const ROLE = "pdp|pep|clearinghouse|portal";
 
@@ -37,6 +37,14 @@ module.exports = {
       severity: "error",
       from: { path: "^src/pep/sip/" },
       to: { path: "^src/pep/router/" },
+    },
+    // It runs in browsers: what it shares with the servers is the vocabulary and the shapes of answers.
+    only("page-stands-alone", "^src/portal/web/", "^src/((model|control|portal/web)/|portal/api/shapes\\.ts$)"),
+    {
+      name: "servers-do-not-run-the-page",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/portal/web/" },
+      to: { path: "^src/portal/web/" },
     },
     only("lab-measures-from-outside", "^src/lab/", "^src/(model|lab)/"),
     only("daemon-composes", "^src/daemon/", `^src/(model|${PROTOCOL}|${SHARED}|${ROLE}|daemon)/`),

@@ -10,7 +10,7 @@ const alias = [
 ];
 
 /**
- * unit: no privileges. kernel: root, own network namespaces. lab: whole roles in a namespace lab. One after the other, so that
+ * unit: no privileges. kernel: root, own network namespaces. browser: the portal's page in Chromium. lab: whole roles in a namespace lab. One after the other, so that
  * what measures packets does not share the machine with what burns it. Labs mostly wait for calls, so more of them fit.
  */
 export default defineConfig({
@@ -22,7 +22,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/kernel/real/**", "test/rsvp/real/**", "test/lab/**"],
+          exclude: [
+            "test/kernel/real/**",
+            "test/rsvp/real/**",
+            "test/stamp/real/**",
+            "test/lab/**",
+            "test/portal/browser/**",
+          ],
           setupFiles: ["test/setup.ts"],
           testTimeout: 30_000,
           maxWorkers: 2,
@@ -33,7 +39,18 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: "kernel",
-          include: ["test/kernel/real/**/*.test.ts", "test/rsvp/real/**/*.test.ts"],
+          include: ["test/kernel/real/**/*.test.ts", "test/rsvp/real/**/*.test.ts", "test/stamp/real/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: "browser",
+          include: ["test/portal/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

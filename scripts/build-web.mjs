@@ -44,7 +44,7 @@ for (const { name, contents } of await bundle()) {
 files.set("index.html", Buffer.from(page));
 files.set("favicon.svg", await readFile(join(SOURCE, "favicon.svg")));
 
-rmSync(TARGET, { recursive: true, force: true });
+rmSync(join(TARGET, "assets"), { recursive: true, force: true });
 await mkdir(join(TARGET, "assets"), { recursive: true });
 for (const [path, contents] of files) await writeFile(join(TARGET, path), contents);
 

@@ -9,12 +9,14 @@ source "$script_dir/lib/common.sh"
 exec 1>&2
 
 readonly packages=(nftables iproute2 tshark tcpdump sip-tester openssl procps util-linux iputils-ping ethtool jq shellcheck
-  libxml2-utils iptables ipset python3-scapy
+  libxml2-utils iptables ipset python3-scapy chromium fonts-dejavu-core
   python3 make g++)
 # The command by which a package is known to be there; kept beside the list because asking dpkg for
 # each is slower than looking.
 readonly -A probe=([nftables]=nft [iproute2]=ip [sip-tester]=sipp [procps]=sysctl [libxml2-utils]=xmllint [util-linux]=setpriv [iputils-ping]=ping
   [python3-scapy]=scapy)
+# A package without a command, and a file of it.
+readonly -A probe_file=([fonts-dejavu-core]=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf)
 
 check_machine() {
   [[ -r /etc/os-release ]] || die "this is not Debian: /etc/os-release is missing"
@@ -37,6 +39,7 @@ check_node() {
 install_packages() {
   local package missing=()
   for package in "${packages[@]}"; do
+    if [[ -e ${probe_file[$package]:-} ]]; then continue; fi
     PATH=$PATH:/usr/sbin:/sbin command -v "${probe[$package]:-$package}" >/dev/null || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
@@ -61,7 +64,7 @@ install_modules() {
 
 build() {
   local stamp=dist/.built
-  if [[ -e $stamp && -z $(find src tsconfig.json tsconfig.build.json package-lock.json -newer "$stamp" -print -quit) ]]; then
+  if [[ -e $stamp && -z $(find src tsconfig.json tsconfig.build.json scripts/build-web.mjs package-lock.json -newer "$stamp" -print -quit) ]]; then
     return 0
   fi
   say "building"

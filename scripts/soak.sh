@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `npm run soak [-- NAME]`: the long runs, of which `npm test` has a short sample each.
-#   fuzz   every property and fuzz test with SLUICE_FUZZ_RUNS inputs (default 20000)
+#   fuzz   every property and fuzz test with SLUICE_FUZZ_RUNS inputs (default 20000), damaged session descriptions with
+#          SLUICE_SDP_FUZZ_RUNS (default 1000000, two to eight minutes)
 #   kill   kill -9 of a router while it installs, removes and resizes, SLUICE_KILLS times (default 200), with nftables and eBPF
 #   lab    the failure matrix of the lab, SLUICE_LAB_ROUNDS times over (default 5)
 set -euo pipefail
@@ -8,7 +9,8 @@ cd "$(dirname "$0")/.."
 bash scripts/setup.sh
 
 fuzz() {
-  SLUICE_FUZZ_RUNS=${SLUICE_FUZZ_RUNS:-20000} npx --no-install vitest run --project unit --testTimeout=3600000
+  SLUICE_FUZZ_RUNS=${SLUICE_FUZZ_RUNS:-20000} SLUICE_SDP_FUZZ_RUNS=${SLUICE_SDP_FUZZ_RUNS:-1000000} \
+    npx --no-install vitest run --project unit --testTimeout=3600000
 }
 
 kill_router() {

@@ -29,7 +29,7 @@ export interface Exchange {
 }
 
 /** What an answer says besides the ids and times of its envelope. */
-export type Verdict = Pick<AuthorisationResponse, "status" | "transactionId" | "destinations">;
+export type Verdict = Pick<AuthorisationResponse, "status" | "transactionId" | "destinations" | "tariff">;
 
 export const refuse = (status: Status, why: string): Verdict => ({ status: statusOf(status, why), destinations: [] });
 
@@ -92,6 +92,8 @@ function grant(
   const validAfter = (now - VALID_BEFORE * 1000) as Timestamp;
   const validUntil = (now + (book.rules.tokenLifetime ?? DEFAULT_TOKEN_LIFETIME) * 1000) as Timestamp;
   const { callId, source, destination, extensions } = request;
+  // Fixed now: a table that changes while the session lasts does not change what was told.
+  const tariff = book.tariffOf(extensions?.serviceClass, source, destination);
   const transactionId = tx.addTransaction({
     originatingPeer: peer.id,
     terminatingPeer: rule.peer,
@@ -101,6 +103,7 @@ function grant(
     destination: destination.value,
     createdAt: now,
     expiresAt: (validUntil + limit * 1000) as Timestamp,
+    tariff,
   });
   const { signalAddress } = rule;
   const times = { validAfter, validUntil, limit };
@@ -110,7 +113,7 @@ function grant(
     signer,
   );
   const granted: Destination = { callId, destination, signalAddress, token, ...times, extensions };
-  return { status: STATUS.success, transactionId, destinations: [granted] };
+  return { status: STATUS.success, transactionId, destinations: [granted], tariff };
 }
 
 const FAULT_STATUS: Readonly<Record<TokenFault, Status>> = {
@@ -147,5 +150,7 @@ function terminate(
     replay: { seen: bind },
   });
   if (!verdict.valid) return refuse(FAULT_STATUS[verdict.reason], `token: ${verdict.reason}`);
-  return { status: STATUS.success, transactionId: verdict.claims.transactionId, destinations: [] };
+  const { transactionId } = verdict.claims;
+  const tariff = tx.findTransaction(transactionId)?.tariff;
+  return { status: STATUS.success, transactionId, destinations: [], tariff };
 }

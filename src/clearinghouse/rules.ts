@@ -4,6 +4,8 @@ import { type IpAddress, type IpPrefix, parseAddress, parsePrefix, prefixContain
 import type { BitsPerSecond } from "../model/units.js";
 import { parseSignalAddress } from "../osp/codec/fields.js";
 import type { Party } from "../osp/codec/messages.js";
+import type { Tariff } from "../osp/tariff.js";
+import { PriceBook, type PriceRule } from "./price-book.js";
 
 export interface PeerRule {
   readonly id: string;
@@ -41,6 +43,8 @@ export interface ClearinghouseRules {
   readonly tokenLifetime?: number | undefined;
   /** Seconds that a session may last; default 3600. */
   readonly sessionLimit?: number | undefined;
+  /** What sessions cost: the first rule that fits. Absent: nothing is charged. */
+  readonly prices?: readonly PriceRule[] | undefined;
 }
 
 /** The domain of a party: of `user@domain`, `sip:user@domain:port`, or of a type that is a bare domain. */
@@ -63,10 +67,12 @@ export class RuleBook {
   readonly #peers: readonly KnownPeer[];
   readonly #domains = new Map<string, DestinationRule>();
   readonly #numbers: readonly DestinationRule[];
+  readonly #prices: PriceBook;
 
   /** @throws SystemError CLEARINGHOUSE_RULES for an address that is none, or a destination peer that is not listed */
   constructor(rules: ClearinghouseRules) {
     this.rules = rules;
+    this.#prices = new PriceBook(rules.prices ?? []);
     this.#peers = rules.peers.map((rule) => ({ rule, prefixes: rule.addresses.map(asPrefix) }));
     for (const destination of rules.destinations) {
       if (parseSignalAddress(destination.signalAddress) === undefined) {
@@ -93,6 +99,11 @@ export class RuleBook {
       (rule.deviceId === undefined || rule.deviceId === claim.deviceId) &&
       (rule.customerId === undefined || rule.customerId === claim.customerId);
     return this.#peers.find(matches)?.rule;
+  }
+
+  /** Of a session of this class between these parties; undefined: nothing is charged. */
+  tariffOf(serviceClass: string | undefined, calling: Party, called: Party): Tariff | undefined {
+    return this.#prices.tariffOf(serviceClass, domainOf(calling), domainOf(called));
   }
 
   /** By domain, else by the longest number prefix. */

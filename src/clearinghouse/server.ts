@@ -15,7 +15,7 @@ import type { TokenSigner, TokenTrust } from "../osp/token/signer.js";
 import { HttpEndpoint, type ListenAddress } from "./http-endpoint.js";
 import { type PeerStatus, Responder } from "./responder.js";
 import { type ClearinghouseRules, RuleBook } from "./rules.js";
-import type { ClearinghouseStore, UsageFilter, UsageRecord } from "./store.js";
+import type { ClearinghouseStore, SettledRecord, UsageFilter, UsageRecord } from "./store.js";
 
 export interface ClearinghouseLimits {
   readonly maxBodyOctets?: number;
@@ -24,6 +24,8 @@ export interface ClearinghouseLimits {
   readonly maxConnections?: number;
   /** How long an answer is kept for a repeated request; default one hour. */
   readonly responseRetention?: Millis;
+  /** How long after the report of one side a session is priced without that of the other; default one hour. */
+  readonly settleAfter?: Millis;
 }
 
 export interface ClearinghouseOptions {
@@ -47,6 +49,7 @@ const DEFAULTS = {
   bodyTimeout: 5000 as Millis,
   maxConnections: 256,
   responseRetention: 3_600_000 as Millis,
+  settleAfter: 3_600_000 as Millis,
 } as const;
 const HOUSEKEEPING = 60_000 as Millis;
 
@@ -95,6 +98,11 @@ export class ClearinghouseServer {
     return this.#options.store.usage(filter);
   }
 
+  /** What sessions cost, oldest first. */
+  settled(filter?: UsageFilter): readonly SettledRecord[] {
+    return this.#options.store.settled(filter);
+  }
+
   async #answer(body: Buffer, ends: MessageEnds, address: string): Promise<{ body: Buffer; sent: () => void }> {
     const answer = await this.#responder.respond(body, address, (components) => {
       this.#report("received", components, ends, (name) => name);
@@ -122,7 +130,9 @@ export class ClearinghouseServer {
     const { clock, store, log } = this.#options;
     this.#housekeeping = clock.after(HOUSEKEEPING, () => {
       try {
-        store.forgetResponses((clock.now() - this.#limits.responseRetention) as Timestamp);
+        const now = clock.now();
+        store.forgetResponses((now - this.#limits.responseRetention) as Timestamp);
+        store.settleOverdue((now - this.#limits.settleAfter) as Timestamp, now);
       } catch (error) {
         log.warn("clearinghouse.housekeeping.failed", { error: String(error) });
       }

@@ -1,8 +1,10 @@
 /** Rows of the clearinghouse's tables <-> records. */
+import type { GrantResult } from "../model/quality.js";
 import type { SessionId } from "../model/session.js";
-import type { Timestamp } from "../model/units.js";
+import type { BitsPerSecond, Timestamp } from "../model/units.js";
 import type { SessionTraffic, TransactionId } from "../osp/codec/messages.js";
 import type { ReleaseSource, TerminationCauseType } from "../osp/codec/vocabulary.js";
+import { type StoredTariff, tariffFrom } from "../osp/tariff.js";
 import type { TransactionRecord, UsageKey, UsageRecord, UsageRole } from "./store.js";
 
 export interface TransactionRow {
@@ -16,7 +18,10 @@ export interface TransactionRow {
   readonly destination: string;
   readonly created_at: number;
   readonly expires_at: number;
+  readonly source_closed_at: number | null;
   readonly destination_closed_at: number | null;
+  readonly tariff: string | null;
+  readonly settled_at: number | null;
 }
 
 export interface UsageRow {
@@ -35,6 +40,9 @@ export interface UsageRow {
   readonly cause_code: number | null;
   readonly release_source: string | null;
   readonly received_at: number;
+  readonly service_class: string | null;
+  readonly rate: number | null;
+  readonly result: string | null;
 }
 
 const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
@@ -50,6 +58,9 @@ export function transactionOf(row: TransactionRow): TransactionRecord {
     destination: row.destination,
     createdAt: row.created_at as Timestamp,
     expiresAt: row.expires_at as Timestamp,
+    tariff: row.tariff === null ? undefined : tariffFrom(JSON.parse(row.tariff) as StoredTariff),
+    sourceClosedAt: orUndefined(row.source_closed_at) as Timestamp | undefined,
+    destinationClosedAt: orUndefined(row.destination_closed_at) as Timestamp | undefined,
   };
 }
 
@@ -72,6 +83,9 @@ export function usageOf(row: UsageRow): UsageRecord {
     traffic: row.traffic === null ? undefined : (JSON.parse(row.traffic) as SessionTraffic),
     terminationCause: cause,
     releaseSource: orUndefined(row.release_source) as ReleaseSource | undefined,
+    serviceClass: orUndefined(row.service_class),
+    rate: orUndefined(row.rate) as BitsPerSecond | undefined,
+    result: orUndefined(row.result) as GrantResult | undefined,
     receivedAt: row.received_at as Timestamp,
   };
 }
@@ -86,6 +100,7 @@ export function usageParameters(record: UsageRecord, key: UsageKey): Record<stri
     destinationAddress: key.destinationAddress,
     setupAttempt: key.setupAttempt,
     state: key.state,
+    final: key.final ? 1 : 0,
     session: record.session ?? null,
     source: record.source,
     destination: record.destination,
@@ -96,6 +111,9 @@ export function usageParameters(record: UsageRecord, key: UsageKey): Record<stri
     causeType: record.terminationCause?.type ?? null,
     causeCode: record.terminationCause?.code ?? null,
     releaseSource: record.releaseSource ?? null,
+    serviceClass: record.serviceClass ?? null,
+    rate: record.rate ?? null,
+    result: record.result ?? null,
     receivedAt: record.receivedAt,
   };
 }

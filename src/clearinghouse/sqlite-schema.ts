@@ -56,4 +56,37 @@ CREATE INDEX usage_transaction ON usage (transaction_id);
 CREATE INDEX usage_session ON usage (session);
 `;
 
-export const CLEARINGHOUSE_MIGRATIONS: readonly Migration[] = [{ name: "clearinghouse", up: VERSION_1 }];
+const VERSION_2 = `
+ALTER TABLE transactions ADD COLUMN tariff TEXT;
+ALTER TABLE transactions ADD COLUMN settled_at REAL;
+CREATE INDEX transactions_unsettled ON transactions (coalesce(source_closed_at, destination_closed_at))
+  WHERE tariff IS NOT NULL AND settled_at IS NULL;
+ALTER TABLE usage ADD COLUMN service_class TEXT;
+ALTER TABLE usage ADD COLUMN rate REAL;
+ALTER TABLE usage ADD COLUMN result TEXT;
+ALTER TABLE usage ADD COLUMN final INTEGER NOT NULL DEFAULT 1;
+
+-- Amounts in millionths of a currency unit; octets at layer 3.
+CREATE TABLE settlements (
+  id INTEGER PRIMARY KEY,
+  transaction_id TEXT NOT NULL UNIQUE,
+  basis TEXT NOT NULL,
+  milliseconds INTEGER NOT NULL,
+  rate REAL NOT NULL,
+  octets_in_profile INTEGER NOT NULL,
+  octets_out_of_profile INTEGER NOT NULL,
+  octets_forward INTEGER NOT NULL,
+  octets_backward INTEGER NOT NULL,
+  currency TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  originating INTEGER NOT NULL,
+  terminating INTEGER NOT NULL,
+  clearinghouse INTEGER NOT NULL,
+  settled_at REAL NOT NULL
+) STRICT;
+`;
+
+export const CLEARINGHOUSE_MIGRATIONS: readonly Migration[] = [
+  { name: "clearinghouse", up: VERSION_1 },
+  { name: "prices", up: VERSION_2 },
+];

@@ -3,16 +3,19 @@ import type { Statement } from "better-sqlite3";
 import { InternalError } from "../model/errors.js";
 import type { Timestamp } from "../model/units.js";
 import type { TransactionId } from "../osp/codec/messages.js";
+import { storedTariff } from "../osp/tariff.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { GroupCommit } from "../store/group-commit.js";
 import { type TransactionRow, transactionOf, type UsageRow, usageOf, usageParameters } from "./sqlite-rows.js";
 import { CLEARINGHOUSE_MIGRATIONS } from "./sqlite-schema.js";
+import { SqliteSettlements } from "./sqlite-settlements.js";
 import type {
   ClearinghouseStore,
   ClearinghouseTransaction,
   ExchangeRequest,
   ExchangeResult,
   NewTransaction,
+  SettledRecord,
   TransactionRecord,
   UsageFilter,
   UsageKey,
@@ -29,6 +32,7 @@ export function openClearinghouseStore(path: string): SqliteClearinghouseStore {
 export class SqliteClearinghouseStore implements ClearinghouseStore {
   readonly #database: Database;
   readonly #commits: GroupCommit;
+  readonly #settlements: SqliteSettlements;
   readonly #tx: SqliteTransaction;
   readonly #findResponse: Statement<[string, Buffer], { response: Buffer }>;
   readonly #keepResponse: Statement<[string, Buffer, Buffer, number]>;
@@ -37,7 +41,8 @@ export class SqliteClearinghouseStore implements ClearinghouseStore {
   constructor(database: Database) {
     this.#database = database;
     this.#commits = new GroupCommit(database);
-    this.#tx = new SqliteTransaction(database);
+    this.#settlements = new SqliteSettlements(database);
+    this.#tx = new SqliteTransaction(database, this.#settlements);
     this.#findResponse = database.prepare("SELECT response FROM responses WHERE peer = ? AND digest = ?");
     this.#keepResponse = database.prepare(
       "INSERT INTO responses (peer, digest, response, answered_at) VALUES (?, ?, ?, ?)",
@@ -71,6 +76,14 @@ export class SqliteClearinghouseStore implements ClearinghouseStore {
     return rows.map(usageOf);
   }
 
+  settled(filter: UsageFilter = {}): readonly SettledRecord[] {
+    return this.#settlements.list(filter);
+  }
+
+  settleOverdue(before: Timestamp, now: Timestamp): number {
+    return this.#settlements.settleOverdue(before, now);
+  }
+
   forgetResponses(before: Timestamp): void {
     this.#database.prepare("DELETE FROM responses WHERE answered_at < ?").run(before);
   }
@@ -89,20 +102,25 @@ class SqliteTransaction implements ClearinghouseTransaction {
   readonly #bind: Statement<[string, number, string]>;
   readonly #insertUsage: Statement<[Record<string, string | number | null>]>;
   readonly #close: Readonly<Record<UsageRecord["role"], Statement<[number, string]>>>;
+  readonly #settlements: SqliteSettlements;
 
-  constructor(database: Database) {
+  constructor(database: Database, settlements: SqliteSettlements) {
+    this.#settlements = settlements;
     this.#insert = database.prepare(`INSERT INTO transactions
-      (originating_peer, terminating_peer, call_id, session, source, destination, created_at, expires_at)
-      VALUES (@originatingPeer, @terminatingPeer, @callId, @session, @source, @destination, @createdAt, @expiresAt)`);
+      (originating_peer, terminating_peer, call_id, session, source, destination, created_at, expires_at, tariff)
+      VALUES (@originatingPeer, @terminatingPeer, @callId, @session, @source, @destination, @createdAt, @expiresAt,
+       @tariff)`);
     this.#find = database.prepare("SELECT * FROM transactions WHERE id = ?");
     this.#count = database.prepare(`SELECT count(*) AS open FROM (SELECT 1 FROM transactions
       WHERE originating_peer = ? AND expires_at > ? AND source_closed_at IS NULL LIMIT ?)`);
     this.#bind = database.prepare("UPDATE transactions SET terminating_peer = ?, bound_at = ? WHERE id = ?");
     this.#insertUsage = database.prepare(`INSERT INTO usage
       (peer, transaction_id, call_id, role, destination_address, setup_attempt, state, session, source, destination,
-       start_at, end_at, seconds, traffic, cause_type, cause_code, release_source, received_at)
+       start_at, end_at, seconds, traffic, cause_type, cause_code, release_source, received_at, service_class, rate, result,
+       final)
       VALUES (@peer, @transactionId, @callId, @role, @destinationAddress, @setupAttempt, @state, @session, @source,
-       @destination, @start, @end, @seconds, @traffic, @causeType, @causeCode, @releaseSource, @receivedAt)
+       @destination, @start, @end, @seconds, @traffic, @causeType, @causeCode, @releaseSource, @receivedAt, @serviceClass,
+       @rate, @result, @final)
       ON CONFLICT DO NOTHING`);
     this.#close = {
       source: database.prepare("UPDATE transactions SET source_closed_at = ? WHERE id = ?"),
@@ -115,6 +133,7 @@ class SqliteTransaction implements ClearinghouseTransaction {
       ...record,
       terminatingPeer: record.terminatingPeer ?? null,
       session: record.session ?? null,
+      tariff: record.tariff === undefined ? null : JSON.stringify(storedTariff(record.tariff)),
     });
     return String(lastInsertRowid) as TransactionId;
   }
@@ -142,6 +161,11 @@ class SqliteTransaction implements ClearinghouseTransaction {
     const { changes } = this.#insertUsage.run(usageParameters(record, key));
     if (changes > 0 && key.final) this.#close[record.role].run(record.receivedAt, record.transactionId);
     return changes > 0;
+  }
+
+  settle(id: TransactionId, now: Timestamp): boolean {
+    const transaction = this.findTransaction(id);
+    return transaction !== undefined && this.#settlements.settle(transaction, now);
   }
 
   /** Ids are 64 bit on the wire, SQLite's own are below 2^53: what cannot be one of ours is not looked up. */

@@ -1,8 +1,11 @@
 /** What the clearinghouse must never forget, and the one way to change it. */
+import type { GrantResult } from "../model/quality.js";
 import type { SessionId } from "../model/session.js";
-import type { Timestamp } from "../model/units.js";
+import type { BitsPerSecond, Timestamp } from "../model/units.js";
 import type { SessionTraffic, TransactionId } from "../osp/codec/messages.js";
 import type { ReleaseSource, TerminationCauseType } from "../osp/codec/vocabulary.js";
+import type { Tariff } from "../osp/tariff.js";
+import type { Settlement } from "./settlement.js";
 
 /** An authorised session. */
 export interface TransactionRecord {
@@ -17,9 +20,14 @@ export interface TransactionRecord {
   readonly createdAt: Timestamp;
   /** No session under it can last longer. */
   readonly expiresAt: Timestamp;
+  /** What the session costs; undefined: nothing. */
+  readonly tariff?: Tariff | undefined;
+  /** When each side reported the end, as far as it did. */
+  readonly sourceClosedAt?: Timestamp | undefined;
+  readonly destinationClosedAt?: Timestamp | undefined;
 }
 
-export type NewTransaction = Omit<TransactionRecord, "id">;
+export type NewTransaction = Omit<TransactionRecord, "id" | "sourceClosedAt" | "destinationClosedAt">;
 
 export type UsageRole = "source" | "destination";
 
@@ -40,7 +48,26 @@ export interface UsageRecord {
   readonly traffic: SessionTraffic | undefined;
   readonly terminationCause: { readonly type: TerminationCauseType; readonly code: number } | undefined;
   readonly releaseSource: ReleaseSource | undefined;
+  /** What the reporter says that it granted; layer 3, of the direction with more. */
+  readonly serviceClass?: string | undefined;
+  readonly rate?: BitsPerSecond | undefined;
+  readonly result?: GrantResult | undefined;
   readonly receivedAt: Timestamp;
+}
+
+/** What a session costs, made once. */
+export interface SettledRecord extends Settlement {
+  readonly transactionId: TransactionId;
+  readonly session: SessionId | undefined;
+  readonly originatingPeer: string;
+  readonly terminatingPeer: string | undefined;
+  readonly source: string;
+  readonly destination: string;
+  readonly serviceClass: string | undefined;
+  readonly result: GrantResult | undefined;
+  /** When the session ended, as far as anybody said; else when it was settled. */
+  readonly endedAt: Timestamp;
+  readonly settledAt: Timestamp;
 }
 
 /** The rest of a report's identity: one call can bring several reports of one side. */
@@ -68,6 +95,8 @@ export interface ClearinghouseTransaction {
   bindTerminating(id: TransactionId, peer: string, now: Timestamp): "bound" | "again" | "taken";
   /** False if the same report is there already: (peer, transaction, Call-ID, role, key) is unique for ever. */
   addUsage(record: UsageRecord, key: UsageKey): boolean;
+  /** Prices the transaction by its tariff from the final reports that are there. False if it has none, or a price already. */
+  settle(id: TransactionId, now: Timestamp): boolean;
 }
 
 export interface ExchangeResult {
@@ -99,6 +128,10 @@ export interface ClearinghouseStore {
   exchange(request: ExchangeRequest, work: (tx: ClearinghouseTransaction) => ExchangeResult): Promise<Buffer>;
   /** Oldest first. */
   usage(filter?: UsageFilter): readonly UsageRecord[];
+  /** Oldest first. */
+  settled(filter?: UsageFilter): readonly SettledRecord[];
+  /** Prices what one side alone reported, before `before`. Gives how many; a part of them, if they are very many. */
+  settleOverdue(before: Timestamp, now: Timestamp): number;
   /** Drops remembered answers given before `before`. */
   forgetResponses(before: Timestamp): void;
   close(): void;

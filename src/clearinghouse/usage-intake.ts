@@ -22,6 +22,8 @@ export function takeUsage(usage: UsageIndication, { peer, now, tx }: Exchange): 
     tx.bindTerminating(transaction.id, peer.id, now);
   }
   tx.addUsage(recordOf(usage, role, peer.id, now), keyOf(usage));
+  const { sourceClosedAt, destinationClosedAt } = tx.findTransaction(transaction.id) ?? transaction;
+  if (sourceClosedAt !== undefined && destinationClosedAt !== undefined) tx.settle(transaction.id, now);
   return STATUS.success;
 }
 
@@ -46,6 +48,9 @@ function recordOf(usage: UsageIndication, role: UsageRole, peer: string, now: Us
     traffic: detail.traffic,
     terminationCause: cause === undefined ? undefined : { type: cause.type, code: cause.code },
     releaseSource: detail.releaseSource,
+    serviceClass: usage.extensions?.serviceClass,
+    rate: usage.extensions?.bandwidth,
+    result: usage.extensions?.result,
     receivedAt: now,
   };
 }

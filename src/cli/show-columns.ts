@@ -102,6 +102,8 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       word("SIDE", "side"),
       word("STATE", "state"),
       word("TREATMENT", "treatment"),
+      word("CLASS", "class"),
+      words("GRANTS", "grants", "result"),
       rate("RATE", "rate"),
       time("SINCE", "since"),
     ],

@@ -1,6 +1,8 @@
 /** Schema of a clearinghouse. */
 import { z } from "zod";
 import { millis } from "../model/units.js";
+import { directoryKeys } from "./clearinghouse-directory.js";
+import { checkShares, DEFAULT_SHARES, priceKeys, shareKeys } from "./clearinghouse-prices.js";
 import { type CrossProblem, commonKeys, duplicates } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
 import { domainName, ipAddress, socketAddress, time } from "./scalars.js";
@@ -44,17 +46,28 @@ export const clearinghouseSchema = (context: PathContext) =>
       .strictObject({ lifetime: time().default(millis(300_000)).describe("How long a token may be used.") })
       .default({ lifetime: millis(300_000) })
       .describe("What tokens say."),
+    prices: z
+      .array(priceKeys())
+      .max(10_000)
+      .default([])
+      .describe("What sessions cost. The first rule that fits decides; what none fits is free."),
+    shares: shareKeys().default(DEFAULT_SHARES).describe("Who gets how much of a price."),
+    settleAfter: time()
+      .default(millis(3_600_000))
+      .describe("How long after the report of one side a session is priced without that of the other."),
+    directory: directoryKeys().optional().describe("Nick names that all providers share. Absent: there are none."),
   });
 
 export type ClearinghouseConfig = z.output<ReturnType<typeof clearinghouseSchema>>;
 
 export function checkClearinghouse(config: ClearinghouseConfig): readonly CrossProblem[] {
-  const { peers, destinations } = config;
+  const { peers, destinations, shares } = config;
   // A request is known by its source address, so that an address may stand for one peer only.
   const addresses = peers.flatMap((peer, index) =>
     peer.addresses.map((address, at) => ({ address, path: ["peers", index, "addresses", at] })),
   );
   return [
+    ...checkShares(shares),
     ...duplicates(
       peers,
       "peer",

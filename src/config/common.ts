@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type PathContext, pathValue, socketPath } from "./paths.js";
 import { domainName } from "./scalars.js";
 
-export const ROLES = ["pdp", "proxy", "router", "clearinghouse"] as const;
+export const ROLES = ["pdp", "proxy", "router", "clearinghouse", "portal"] as const;
 export type Role = (typeof ROLES)[number];
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;

@@ -9,15 +9,16 @@ import { nearest } from "./nearest.js";
 import type { PathContext } from "./paths.js";
 import { type PdpConfig, pdpSchema } from "./pdp.js";
 import { checkPdp } from "./pdp-checks.js";
+import { checkPortal, type PortalConfig, portalFiles, portalSchema } from "./portal.js";
 import { problemsOf } from "./problems.js";
 import { checkProxy, type ProxyConfig, proxySchema } from "./proxy.js";
 import { checkRouter, type RouterConfig, routerSchema } from "./router.js";
 
 export { ROLES, type Role } from "./common.js";
-export type { ClearinghouseConfig, PdpConfig, ProxyConfig, RouterConfig };
+export type { ClearinghouseConfig, PdpConfig, PortalConfig, ProxyConfig, RouterConfig };
 
 /** A checked file; `role` tells which. */
-export type RoleConfig = PdpConfig | ProxyConfig | RouterConfig | ClearinghouseConfig;
+export type RoleConfig = PdpConfig | ProxyConfig | RouterConfig | ClearinghouseConfig | PortalConfig;
 export type ConfigOf<R extends Role> = Extract<RoleConfig, { role: R }>;
 
 /** Most problems that are told at once: after that many, the rest is noise. */
@@ -59,6 +60,8 @@ export function schemaOf(role: Role, context: PathContext) {
       return routerSchema(context);
     case "clearinghouse":
       return clearinghouseSchema(context);
+    case "portal":
+      return portalSchema(context);
     default:
       return unreachable(role, "schemaOf");
   }
@@ -100,6 +103,8 @@ function crossProblems(config: RoleConfig): readonly CrossProblem[] {
       return checkRouter(config);
     case "clearinghouse":
       return checkClearinghouse(config);
+    case "portal":
+      return checkPortal(config);
     default:
       return unreachable(config, "crossProblems");
   }
@@ -125,6 +130,7 @@ function neededFiles(config: RoleConfig): readonly { readonly path: KeyPath; rea
       { path: ["signing", "certificate"], file: config.signing.certificate },
     ];
   }
+  if (config.role === "portal") return portalFiles(config);
   if (config.role === "router") {
     const keys = config.rsvp?.keys ?? [];
     return keys.map(({ secretFile }, index) => ({ path: ["rsvp", "keys", index, "secretFile"], file: secretFile }));

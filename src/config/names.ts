@@ -119,3 +119,25 @@ export function parseHttpUrl(text: string): Parsed<string> {
   if (url.username !== "" || url.password !== "") return fault("the URL carries a password", "leave it out of the URL");
   return { value: url.href };
 }
+
+/** `https://portal.a.example`: what pages are addressed by, without a path. The value has no slash at its end. */
+export function parseOrigin(text: string): Parsed<string> {
+  const remedy = 'write scheme, host and port only, such as "https://portal.a.example"';
+  const parsed = parseHttpUrl(text);
+  if ("fault" in parsed) return fault(parsed.fault.message, remedy);
+  const { origin, href } = new URL(parsed.value);
+  if (href !== `${origin}/`) return fault(`"${text}" has more than scheme, host and port`, remedy);
+  return { value: origin };
+}
+
+/** `wss://sip1.a.example:5443/sip`: where a browser reaches a SIP proxy (RFC 7118). */
+export function parseWebSocketUrl(text: string): Parsed<string> {
+  const remedy = 'write one such as "wss://sip1.a.example:5443"';
+  if (!URL.canParse(text)) return fault(`"${text}" is not a URL`, remedy);
+  const url = new URL(text);
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") return fault(`"${text}" is not a ws(s) URL`, remedy);
+  if (url.username !== "" || url.password !== "") return fault("the URL carries a password", "leave it out of the URL");
+  // RFC 6455 §3: a WebSocket URL has no fragment.
+  if (url.hash !== "") return fault(`"${text}" has a fragment`, remedy);
+  return { value: url.href };
+}

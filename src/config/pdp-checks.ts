@@ -3,8 +3,11 @@
 import { type CrossProblem, duplicates } from "./common.js";
 import { checkCommunities } from "./community-checks.js";
 import type { PdpConfig } from "./pdp.js";
+import { checkLiveness } from "./pdp-liveness.js";
+import { checkQuality } from "./pdp-quality.js";
 import { checkPdpRsvp } from "./pdp-rsvp.js";
 import { checkPools, mostOf } from "./pool-checks.js";
+import { checkSessionClasses } from "./session-classes.js";
 import { unknownName } from "./unknown-name.js";
 
 export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
@@ -41,9 +44,12 @@ export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
       (index) => ["access", "prefixes", index],
     ),
     ...config.classes.flatMap((item, index) => checkClass(config, item, index)),
+    ...checkSessionClasses(config),
     ...config.rules.flatMap((rule, index) => checkRule(config, rule, index)),
     ...checkCommunities(config),
     ...checkPools(config),
+    ...checkQuality(config),
+    ...checkLiveness(config.liveness),
     ...checkTimes(config),
   ];
 }
@@ -75,8 +81,10 @@ function checkRule(config: PdpConfig, rule: PdpConfig["rules"][number], index: n
         ...checkRuleRate(config, rule, index),
       ];
     }
+    if (rule.sessionClasses !== undefined) return [];
     const message = `rule "${rule.name}" is assured but names no class`;
-    return [{ path: ["rules", index, "treatment"], message, remedy: 'add "class:", or make the treatment bestEffort' }];
+    const remedy = 'add "class:" or "sessionClasses:", or make the treatment bestEffort';
+    return [{ path: ["rules", index, "treatment"], message, remedy }];
   }
   if (rule.class === undefined) return [];
   const message = `rule "${rule.name}" names a class, but its treatment is ${rule.treatment}`;

@@ -1,6 +1,7 @@
 /** Schema of a policy server's communities, links and pools: between whom bandwidth is set aside, and how much. */
 import { z } from "zod";
 import { bitsPerSecond, millis } from "../model/units.js";
+import { measureKey } from "./pdp-quality.js";
 import { scheduleKeys } from "./pool-schedule.js";
 import { carryKeys } from "./pool-tunnels.js";
 import { warningKeys } from "./pool-warnings.js";
@@ -93,6 +94,7 @@ const writtenPool = () =>
         "Who reserves: `none` takes the network to have the pool's rate. With `rsvp` the edge router at `from` reserves towards that at `to`, with direction `both` each towards the other: both follow the larger want of the two policy servers, and sessions may use the smaller. Several marked pools of one code point between the same edges need the same `id` at both ends.",
       ),
     carry: carryKeys(),
+    measure: measureKey(),
     schedule: z
       .array(scheduleKeys())
       .max(64)

@@ -4,7 +4,9 @@ import { dscpOf } from "../model/phb.js";
 import { millis, octets } from "../model/units.js";
 import { commonKeys } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
+import { DEFAULT_LIVENESS, livenessKeys } from "./pdp-liveness.js";
 import { communityKeys, linkKeys, poolKeys } from "./pdp-pools.js";
+import { qualityKeys } from "./pdp-quality.js";
 import { pdpRsvpKeys } from "./pdp-rsvp.js";
 import { timeZone } from "./pool-schedule.js";
 import {
@@ -22,6 +24,7 @@ import {
   time,
   userPattern,
 } from "./scalars.js";
+import { ruleSessionClassesKeys, sessionClassKeys, UNMEASURED } from "./session-classes.js";
 
 const copsKeys = () =>
   z.strictObject({
@@ -85,7 +88,12 @@ const ruleKeys = () =>
     from: userPattern().describe("Callers that the rule is for."),
     to: userPattern().describe("Callees that the rule is for."),
     media: z.array(z.enum(MEDIA_TYPES)).min(1).optional().describe("Media that a session may have; all if left out."),
-    class: identifier().optional().describe("Service class of the session; needed when it is assured."),
+    class: identifier()
+      .optional()
+      .describe(
+        "Service class of media that name no session class; needed when the rule is assured and has no `sessionClasses`.",
+      ),
+    sessionClasses: ruleSessionClassesKeys(),
     maxRate: rate().optional().describe("Highest rate of one flow, counted at layer 3."),
     priority: count(0, 7)
       .optional()
@@ -125,6 +133,21 @@ export const pdpSchema = (context: PathContext) =>
     pools: z.array(poolKeys()).min(1).max(4096).describe("Bandwidth set aside for sessions."),
     timeZone: timeZone().default("UTC").describe("Time zone of the pools' schedules."),
     classes: z.array(classKeys()).min(1).max(256).describe("Service classes: how packets are treated."),
+    sessionClasses: z
+      .array(sessionClassKeys())
+      .max(256)
+      .default([])
+      .describe(
+        "What agents may name in their session descriptions: which service class it gets, and what that is for.",
+      ),
+    unmeasured: z
+      .enum(UNMEASURED)
+      .default("refuse")
+      .describe(
+        "Latency, jitter and loss that a session needs where nobody measures the path, and its session class promises less or nothing: `refuse`, or `allow` as if they were kept.",
+      ),
+    quality: qualityKeys(),
+    liveness: livenessKeys().default(DEFAULT_LIVENESS).describe("How sessions are found over that nobody hung up."),
     rules: z.array(ruleKeys()).max(10_000).describe("Who may start what. The first rule that fits decides."),
     rsvp: pdpRsvpKeys()
       .optional()

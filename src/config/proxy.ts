@@ -4,6 +4,8 @@ import { millis } from "../model/units.js";
 import { type CrossProblem, commonKeys, duplicates } from "./common.js";
 import type { PathContext } from "./paths.js";
 import { clientType, count, domainName, sipUri, socketAddress, time, userName } from "./scalars.js";
+import { checkListeners, connectionKeys, listenKeys, webSocketKeys } from "./sip-listeners.js";
+import { checkSipUsers, sipUserKeys } from "./sip-users.js";
 
 const timerKeys = () =>
   z
@@ -15,9 +17,11 @@ const timerKeys = () =>
     })
     .default({ t1: millis(500), t2: millis(4000), t4: millis(5000), c: millis(185_000) });
 
-const sipKeys = () =>
+const sipKeys = (context: PathContext) =>
   z.strictObject({
-    listen: z.array(socketAddress()).min(1).max(16).describe("Where SIP over UDP is received."),
+    ...listenKeys(),
+    websocket: webSocketKeys(context).describe("SIP over WebSocket, for browsers (RFC 7118)."),
+    connections: connectionKeys().describe("What connections may cost."),
     domains: z.array(domainName()).min(1).max(256).describe("Domains whose users this proxy serves."),
     users: z
       .record(userName(), sipUri())
@@ -27,6 +31,7 @@ const sipKeys = () =>
       .record(domainName(), sipUri())
       .default({})
       .describe("Where other domains are reached: domain name to the SIP URI of its proxy."),
+    ...sipUserKeys(context),
     timers: timerKeys().describe("Timers of SIP transactions."),
     maxTransactions: count(1, 1_000_000)
       .default(50_000)
@@ -47,7 +52,7 @@ const pdpKeys = () =>
 export const proxySchema = (context: PathContext) =>
   z.strictObject({
     ...commonKeys("proxy", context),
-    sip: sipKeys().describe("The SIP side."),
+    sip: sipKeys(context).describe("The SIP side."),
     pdp: pdpKeys().describe("The policy server that is asked."),
     linger: time().default(millis(150)).describe("Media in flight at hang-up keeps its class for this long."),
   });
@@ -58,6 +63,8 @@ export function checkProxy(config: ProxyConfig): readonly CrossProblem[] {
   const { sip } = config;
   const { t1, t2, c } = sip.timers;
   const problems: CrossProblem[] = [
+    ...checkListeners(sip),
+    ...checkSipUsers(sip),
     ...duplicates(
       sip.listen,
       "address",

@@ -17,6 +17,7 @@ const ROLE_TITLES: Readonly<Record<Role, string>> = {
   proxy: "SIP proxy (`sluice run proxy`)",
   router: "Router (`sluice run router`)",
   clearinghouse: "Clearinghouse (`sluice run clearinghouse`)",
+  portal: "Portal (`sluice run portal`)",
 };
 
 const INTRODUCTION = `# Configuration reference

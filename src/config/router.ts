@@ -5,6 +5,7 @@ import { type CrossProblem, commonKeys, duplicates } from "./common.js";
 import type { PathContext } from "./paths.js";
 import { checkRsvp, rsvpKeys } from "./rsvp.js";
 import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress, time } from "./scalars.js";
+import { checkStamp, stampKeys } from "./stamp.js";
 
 const interfaceKeys = () =>
   z.strictObject({
@@ -54,6 +55,9 @@ export const routerSchema = (context: PathContext) =>
     rsvp: rsvpKeys(context)
       .optional()
       .describe("Reservations in the network (RSVP aggregates, RFC 3175). Absent: none are made or let through."),
+    stamp: stampKeys()
+      .optional()
+      .describe("Measurements between edges (STAMP, RFC 8762). Absent: none are made, and nobody's are reflected."),
     kernel: z
       .strictObject({
         table: identifier().default("sluice").describe("Name of the own nftables table (family inet)."),
@@ -97,6 +101,7 @@ export function checkRouter(config: RouterConfig): readonly CrossProblem[] {
   return [
     ...checkPurpose(config),
     ...(config.rsvp === undefined ? [] : checkRsvp(config.rsvp, config.pdp !== undefined)),
+    ...(config.stamp === undefined ? [] : checkStamp(config.stamp)),
     ...duplicates(
       interfaces,
       "interface",

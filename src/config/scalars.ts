@@ -14,6 +14,7 @@ import {
   parseUser,
   parseUserPattern,
 } from "./names.js";
+import { parsePercent } from "./percent.js";
 import { fault, type Parsed, parseRate, parseSize, parseTime } from "./quantities.js";
 
 /** What the reference says about a scalar; kept in zod's metadata. */
@@ -46,6 +47,8 @@ function notText(input: unknown): string {
 }
 
 export const rate = () => scalar("a rate", "170 kbit/s", parseRate);
+/** A number of 0 to 1. */
+export const percent = () => scalar("a percentage", "0.5 %", parsePercent);
 export const time = () => scalar("a time", "30 s", parseTime);
 export const size = () => scalar("a size", "256 KiB", parseSize);
 export const domainName = () => scalar("a domain name", "a.example", parseDomain);

@@ -1,6 +1,7 @@
 /** The answers of the control API, version 1: what `sluice show`, `explain` and `trace` print. Base units, no strings to parse. */
 import type { Refusal } from "../model/decision.js";
 import type { MessageEvent } from "../model/event.js";
+import type { MediaGrant } from "../model/quality.js";
 import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
@@ -30,6 +31,10 @@ export interface SessionView {
   /** The role's own word, such as `authorised`, `installed`, `ended`. */
   readonly state: string;
   readonly treatment?: string;
+  /** Its service class; of several, each once. */
+  readonly class?: string;
+  /** What its media were granted, where anybody asked for a class or a quality. */
+  readonly grants?: readonly MediaGrant[];
   /** Of all flows, each direction, counted at layer 3. */
   readonly rate?: BitsPerSecond;
   readonly since: Timestamp;
@@ -247,6 +252,9 @@ export interface ExplainView {
   readonly session: SessionId;
   readonly outcome: string;
   readonly steps: readonly ExplainStep[];
+  /** As in `SessionView`. */
+  readonly class?: string;
+  readonly grants?: readonly MediaGrant[];
   readonly refusal?: Refusal;
 }
 

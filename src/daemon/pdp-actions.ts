@@ -6,16 +6,31 @@ import { SystemError } from "../model/errors.js";
 import { type BitsPerSecond, bitsPerSecond } from "../model/units.js";
 import type { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import type { SessionService } from "../pdp/session-service.js";
+import type { SessionStore } from "../pdp/session-store.js";
 
 export interface PdpActionParts {
   readonly config: Pick<PdpConfig, "classes">;
-  readonly service: Pick<SessionService, "get">;
+  readonly service: Pick<SessionService, "get" | "endByServer">;
+  readonly store: Pick<SessionStore, "findByCallId">;
   readonly keeper: Pick<PoolKeeper, "planResize" | "resize">;
 }
 
 export const pdpActions = (parts: PdpActionParts): Readonly<Record<string, ControlRoute>> => ({
   "pools/resize": async (query) => resizePool(parts, query),
+  "sessions/end": (query) => endSession(parts, query),
 });
+
+/** Undefined for a call that this server does not know. @throws SystemError CONTROL_QUERY */
+async function endSession({ service, store }: PdpActionParts, { callId = "", cause }: ControlQuery): Promise<unknown> {
+  if (cause !== "left") {
+    const remedy = "sessions can be ended here because a party left: cause=left";
+    throw new SystemError("CONTROL_QUERY", `"${cause ?? ""}" is no cause for a session to end`, { remedy });
+  }
+  const record = store.findByCallId(callId);
+  if (record === undefined) return undefined;
+  await service.endByServer(record.id, cause);
+  return { session: record.id };
+}
 
 /** Undefined for a pool that this server does not size. @throws SystemError CONTROL_QUERY */
 function resizePool({ config, service, keeper }: PdpActionParts, query: ControlQuery): PoolResizeView | undefined {

@@ -1,5 +1,6 @@
 /** What a policy server shows: from the session service, the ledger and the store. */
 import type { PdpConfig } from "../config/pdp.js";
+import type { ControlQuery } from "../control/server.js";
 import type { ExplainView, PeerView, PolicyView, PoolView, SessionView, UsageView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import type { PdpPeer } from "../cops/endpoint/pdp-peer.js";
@@ -36,7 +37,7 @@ export function pdpViews(parts: PdpParts) {
   const { store, sip, router } = parts;
   return {
     show: {
-      sessions: () => store.recent(RECENT).map(sessionView),
+      sessions: ({ callId }: ControlQuery) => sessionsOf(parts, callId).map(sessionView),
       policies: () => policies(parts),
       pools: () => pools(parts),
       communities: () => communities(parts),
@@ -51,6 +52,13 @@ export function pdpViews(parts: PdpParts) {
   };
 }
 
+/** Of one call, or the latest of all. */
+function sessionsOf({ store }: PdpParts, callId: string | undefined): readonly SessionRecord[] {
+  if (callId === undefined) return store.recent(RECENT);
+  const record = store.findByCallId(callId);
+  return record === undefined ? [] : [record];
+}
+
 const sessionView = (record: SessionRecord): SessionView => ({
   session: record.id,
   callId: record.callId,
@@ -59,24 +67,39 @@ const sessionView = (record: SessionRecord): SessionView => ({
   side: record.side,
   state: record.state,
   treatment: record.treatment,
+  ...negotiated(record),
   rate: bitsPerSecond(Math.max(...(["up", "down"] as const).map((way) => rateOf(flowsOf(record), way)))),
   since: record.created,
 });
 
+/** Classes of its flows; as long as there are none, that of the session. */
+function negotiated({ class: own, flows, grants = [] }: SessionRecord): Pick<SessionView, "class" | "grants"> {
+  const names = new Set((flows.length === 0 ? [own] : flows.map((flow) => flow.class ?? own)).filter(isNamed));
+  return {
+    ...(names.size === 0 ? {} : { class: [...names].join(", ") }),
+    ...(grants.length === 0 ? {} : { grants }),
+  };
+}
+
+const isNamed = (name: string | undefined): name is string => name !== undefined;
+
 const flowsOf = ({ flows }: SessionRecord) => flows.map(({ flow }) => flow);
 
 function policies({ config, service }: PdpParts): readonly PolicyView[] {
-  return service.live().flatMap(({ id, class: name, flows }) => {
-    const serviceClass = config.classes.find((candidate) => candidate.name === name);
-    return flows.map(({ instance, flow, pool }) => ({
-      id: instance,
-      session: id,
-      flow: describeFlow(flow.key),
-      dscp: serviceClass === undefined ? dscp(0) : dscpOf(serviceClass.phb),
-      pool: pool ?? serviceClass?.pool ?? "",
-      rate: flow.traffic.rate,
-    }));
-  });
+  const classes = new Map(config.classes.map((serviceClass) => [serviceClass.name, serviceClass]));
+  return service.live().flatMap(({ id, class: own, flows }) =>
+    flows.map(({ instance, flow, pool, class: name = own }) => {
+      const serviceClass = classes.get(name ?? "");
+      return {
+        id: instance,
+        session: id,
+        flow: describeFlow(flow.key),
+        dscp: serviceClass === undefined ? dscp(0) : dscpOf(serviceClass.phb),
+        pool: pool ?? serviceClass?.pool ?? "",
+        rate: flow.traffic.rate,
+      };
+    }),
+  );
 }
 
 /** Links have no class of their own on a router, and so no number. */
@@ -130,5 +153,6 @@ function explain({ service, store }: PdpParts, text: string): ExplainView | unde
   const record = (id === undefined ? undefined : service.get(id)) ?? store.findByCallId(text);
   if (record === undefined) return undefined;
   const { state, steps, refusal } = record;
-  return { session: record.id, outcome: state, steps, ...(refusal === undefined ? {} : { refusal }) };
+  const refused = refusal === undefined ? {} : { refusal };
+  return { session: record.id, outcome: state, steps, ...negotiated(record), ...refused };
 }

@@ -1,7 +1,7 @@
 /** What every role is built on: its event log and its control socket. */
 import { join } from "node:path";
 import type { RoleConfig } from "../config/load.js";
-import { type ControlRoute, ControlServer } from "../control/server.js";
+import { type ControlQuery, type ControlRoute, ControlServer } from "../control/server.js";
 import type { ControlStream } from "../control/stream.js";
 import type { DiffView, EventsView, HealthView } from "../control/views.js";
 import { type Clock, SYSTEM_CLOCK } from "../model/clock.js";
@@ -57,7 +57,7 @@ export async function buildRole<Config extends RoleConfig>(
 }
 
 export interface ControlRoutes {
-  readonly show: Readonly<Record<string, () => Promise<unknown> | unknown>>;
+  readonly show: Readonly<Record<string, (query: ControlQuery) => Promise<unknown> | unknown>>;
   readonly explain?: (session: string) => Promise<unknown> | unknown;
   /** Intent against kernel; `render`: with what would mend it. */
   readonly diff?: (render: boolean) => Promise<DiffView>;
@@ -95,7 +95,7 @@ export async function openControl<Config extends RoleConfig>(
       return { session: id ?? null, events: id === undefined ? [] : await events.query(id) };
     },
   };
-  for (const [topic, answer] of Object.entries(show)) routes[`/v1/show/${topic}`] = async () => answer();
+  for (const [topic, answer] of Object.entries(show)) routes[`/v1/show/${topic}`] = async (query) => answer(query);
   if (explain !== undefined) {
     routes["/v1/explain"] = async ({ session = "" }) => explain((await events.resolve(session)) ?? session);
   }

@@ -1,11 +1,16 @@
 /** Composition root of the clearinghouse. */
 import { readFileSync } from "node:fs";
+import { DirectoryServer } from "../clearinghouse/directory/directory-server.js";
+import { NickNames } from "../clearinghouse/directory/nick-names.js";
+import { priceRules } from "../clearinghouse/price-rules.js";
+import { settledView } from "../clearinghouse/record-view.js";
 import { ClearinghouseServer } from "../clearinghouse/server.js";
 import { openClearinghouseStore } from "../clearinghouse/sqlite-store.js";
 import type { UsageRecord } from "../clearinghouse/store.js";
 import type { ClearinghouseConfig } from "../config/clearinghouse.js";
 import type { PeerView, UsageView } from "../control/views.js";
 import { SystemError } from "../model/errors.js";
+import { parsePrefix } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { seconds } from "../model/units.js";
 import { addFlowCounters, ZERO_FLOW_COUNTERS } from "../model/usage.js";
@@ -40,7 +45,9 @@ async function build(context: RoleContext<ClearinghouseConfig>): Promise<void> {
         signalAddress: formatSignalAddress({ host: signal.address, port: signal.port }),
       })),
       tokenLifetime: config.token.lifetime / 1000,
+      prices: priceRules(config.prices, config.shares),
     },
+    limits: { settleAfter: config.settleAfter },
     signer,
     store,
     clock,
@@ -51,10 +58,12 @@ async function build(context: RoleContext<ClearinghouseConfig>): Promise<void> {
   });
   await server.listen();
   cleanup.add(() => server.close());
+  await openDirectory(context);
   const since = clock.now();
   await openControl(context, {
     show: {
       usage: () => server.usage().map(usageView),
+      records: () => server.settled().map(settledView),
       peers: () =>
         server.peers().map(
           ({ id, lastAddress, lastSeen }): PeerView => ({
@@ -68,6 +77,26 @@ async function build(context: RoleContext<ClearinghouseConfig>): Promise<void> {
     },
     problems: () => [],
   });
+}
+
+async function openDirectory({
+  config,
+  log,
+  clock,
+  cleanup,
+  statePath,
+}: RoleContext<ClearinghouseConfig>): Promise<void> {
+  if (config.directory === undefined) return;
+  const { listen, clients } = config.directory;
+  const names = new NickNames(statePath("directory.db"), clock);
+  cleanup.add(() => names.close());
+  const rules = clients.flatMap(({ prefix: text, domains }) => {
+    const prefix = parsePrefix(text);
+    return prefix === undefined ? [] : [{ prefix, domains }];
+  });
+  const directory = new DirectoryServer({ listen, clients: rules, names, clock, log });
+  await directory.listen();
+  cleanup.add(() => directory.close());
 }
 
 function usageView(record: UsageRecord): UsageView {

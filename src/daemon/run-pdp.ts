@@ -1,38 +1,36 @@
 /** Composition root of the policy server. */
-import { readFileSync } from "node:fs";
 import type { PdpConfig } from "../config/pdp.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PdpServer } from "../cops/endpoint/pdp-server.js";
-import { SystemError } from "../model/errors.js";
 import { formatEndpoint, parsePrefix } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
-import type { SessionSide } from "../model/session.js";
 import { seconds } from "../model/units.js";
-import { OspClient } from "../osp/client.js";
-import { loadTrust } from "../osp/token/signer.js";
-import type { Authority, Grant } from "../pdp/authority.js";
-import { LocalAuthority } from "../pdp/authority-local.js";
-import { OspAuthority } from "../pdp/authority-osp.js";
 import { AdmissionLedger } from "../pdp/ledger.js";
+import { liveView } from "../pdp/liveness/live-view.js";
+import type { Liveness } from "../pdp/liveness/liveness.js";
 import { policyServer } from "../pdp/policy-server.js";
 import { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import { PoolTally, TalliedPools } from "../pdp/pools/pool-watch-tally.js";
 import type { RsvpReservations } from "../pdp/pools/rsvp-reservations.js";
-import { ReplayStore } from "../pdp/replay-store.js";
+import { pathViews } from "../pdp/quality/path-views.js";
 import type { PolicyAggregate } from "../pdp/router/aggregate-rows.js";
 import { RouterLink } from "../pdp/router/router-link.js";
 import { RuleBook } from "../pdp/rules.js";
-import type { SessionRecord, StoredDirectives } from "../pdp/session-record.js";
+import type { SessionRecord } from "../pdp/session-record.js";
 import { SessionService } from "../pdp/session-service.js";
 import { SessionStore } from "../pdp/session-store.js";
-import { TOKEN_HEADER } from "../pdp/sip/message-reading.js";
 import { SipLink } from "../pdp/sip/sip-link.js";
-import { UsageSender } from "../pdp/usage-sender.js";
+import { UsageRecords } from "../pdp/usage-records.js";
+import type { UsageSender } from "../pdp/usage-sender.js";
 import { pdpActions } from "./pdp-actions.js";
+import { directivesOf, openAuthority } from "./pdp-authority.js";
+import { accountingOf, openLiveness, watchedProxies, watchedRouter } from "./pdp-liveness.js";
 import { openReservationControl, type ReservationControl } from "./pdp-outsourcing.js";
 import { recordPools } from "./pdp-pool-history.js";
+import { type Measurements, openMeasurements } from "./pdp-quality.js";
+import { recordsView } from "./pdp-records.js";
 import { openReservations } from "./pdp-reservations.js";
 import { policyTunnels, poolMap } from "./pdp-tunnels.js";
 import { type PdpParts, pdpViews } from "./pdp-views.js";
@@ -53,8 +51,13 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
   const reserve = (aggregate: PolicyAggregate) => router.reserve(aggregate);
   const reservations = openReservations(context, { events: () => keeper, reserve });
+  const measurements = openMeasurements(context);
+  const liveness: Liveness = openLiveness(context, () => service);
+  const records = new UsageRecords(store.database);
   const router: RouterLink = new RouterLink({
     ...routerPolicy(config),
+    ...measurements.router,
+    ...watchedRouter(liveness),
     log,
     sessions: () => service.live(),
     events: () => service,
@@ -78,50 +81,74 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   });
   cleanup.add(() => keeper.close());
   const service: SessionService = new SessionService({
-    rules: new RuleBook(config.rules, config.defaultTreatment),
-    classes: new Map(config.classes.map((serviceClass) => [serviceClass.name, serviceClass])),
+    ...sessionPolicy(config),
+    quality: measurements.qualities,
     ledger: new TalliedPools(keeper, tally),
-    map: poolMap(config),
     authority,
     enforcement: router,
     store,
-    linkOverhead: config.access.linkOverhead,
     clock,
     log,
-    settle: (record: SessionRecord) => usage?.settle(record),
+    settle: (record) => settle(record, usage, records),
     onShed: (record) => sip.shed(record),
     directivesOf,
   });
   const sip: SipLink = new SipLink({
-    service,
+    ...{ service, clock, log, agent: config.name },
     rules: messageRules(config),
-    clock,
-    log,
-    agent: config.name,
     onExchange: exchange,
+    ...watchedProxies(liveness),
   });
-  const { rsvp } = config;
-  const keepAlive = config.cops.keepAlive;
-  const control = rsvp === undefined ? undefined : openReservationControl({ rsvp, keepAlive, clock, log, cleanup });
+  const control = reservationControl(context);
   await listen(context, sip, router, control);
   // Before anybody who connects is heard; and nothing is asked of the network by a server that cannot serve.
   keeper.start();
   usage?.start();
-  await answerControl(context, { config, service, store, ledger, keeper, sip, router, tally, reservations }, control);
+  liveness.start();
+  const parts = { config, service, store, ledger, keeper, sip, router, tally, reservations };
+  await answerControl(context, { ...parts, liveness, records, measurements }, control);
+}
+
+function reservationControl({ config, log, clock, cleanup }: RoleContext<PdpConfig>): ReservationControl | undefined {
+  const { rsvp, cops } = config;
+  if (rsvp === undefined) return undefined;
+  return openReservationControl({ rsvp, keepAlive: cops.keepAlive, clock, log, cleanup });
+}
+
+/** In the transaction that closes the session. */
+function settle(record: SessionRecord, usage: UsageSender | undefined, records: UsageRecords): void {
+  usage?.settle(record);
+  records.settle(record);
+}
+
+interface ControlParts extends PdpParts {
+  readonly tally: PoolTally;
+  readonly reservations: RsvpReservations;
+  readonly liveness: Liveness;
+  readonly records: UsageRecords;
+  readonly measurements: Measurements;
 }
 
 async function answerControl(
   context: RoleContext<PdpConfig>,
-  { tally, reservations, ...parts }: PdpParts & { readonly tally: PoolTally; readonly reservations: RsvpReservations },
+  { tally, reservations, liveness, records, measurements, ...parts }: ControlParts,
   control: ReservationControl | undefined,
 ): Promise<void> {
   const { config, router } = parts;
   const history = recordPools(context, { ...parts, tally });
   const views = pdpViews(parts);
   await openControl(context, {
-    show: { ...views.show, ...(control === undefined ? {} : { reservations: control.show }) },
+    show: {
+      ...views.show,
+      quality: () => pathViews(measurements.qualities.all()),
+      ...(control === undefined ? {} : { reservations: control.show }),
+    },
     explain: views.explain,
-    views: { series: async (query) => history.series(query) },
+    views: {
+      series: async (query) => history.series(query),
+      live: async () => liveView(liveness.usage(), context.clock.now()),
+      records: async (query) => recordsView(records, query),
+    },
     actions: { ...pdpActions(parts), ...control?.actions },
     problems: () => [
       ...(router.connected ? [] : [`router ${config.access.router} is not connected`]),
@@ -139,7 +166,9 @@ async function listen(
   control: ReservationControl | undefined,
 ) {
   const routerName = config.access.router;
-  const handlers = policyServer({ sip, router, routerName, keepAlive: config.cops.keepAlive / 1000, log });
+  const accounting = accountingOf(config.liveness);
+  const times = { keepAlive: config.cops.keepAlive / 1000, ...(accounting === undefined ? {} : { accounting }) };
+  const handlers = policyServer({ sip, router, routerName, ...times, log });
   const server = new PdpServer(
     {
       ...config.cops.listen,
@@ -153,6 +182,19 @@ async function listen(
   await server.listen();
   cleanup.add(() => server.close());
 }
+
+/** What sessions are judged by. */
+const sessionPolicy = (config: PdpConfig) => ({
+  rules: new RuleBook(config.rules, config.defaultTreatment),
+  classes: byName(config.classes),
+  sessionClasses: byName(config.sessionClasses),
+  unmeasured: config.unmeasured,
+  map: poolMap(config),
+  linkOverhead: config.access.linkOverhead,
+});
+
+const byName = <Item extends { readonly name: string }>(items: readonly Item[]): ReadonlyMap<string, Item> =>
+  new Map(items.map((item) => [item.name, item]));
 
 const messageRules = ({ domain, access, media }: PdpConfig) => ({
   domain,
@@ -189,52 +231,4 @@ function keepPruned(store: SessionStore, context: RoleContext<PdpConfig>): void 
   store.prune(clock.now() - RETENTION);
   const timer = clock.after(PRUNE_EVERY, () => keepPruned(store, context));
   cleanup.add(() => timer.cancel());
-}
-
-interface AuthorityParts {
-  readonly authority: Authority;
-  readonly usage?: UsageSender;
-}
-
-function openAuthority(context: RoleContext<PdpConfig>, store: SessionStore): AuthorityParts {
-  const { config, log, clock, cleanup, events } = context;
-  const { clearinghouse, domain } = config;
-  if (clearinghouse === "none") return { authority: new LocalAuthority(() => store.nextNumber("transaction")) };
-  const client = new OspClient({
-    url: clearinghouse.url,
-    clock,
-    log,
-    timeout: clearinghouse.timeout,
-    retries: clearinghouse.retries,
-    // The clearinghouse knows us by the address we come from.
-    localAddress: config.cops.listen.address,
-    ...(clearinghouse.customerId === undefined ? {} : { customerId: clearinghouse.customerId }),
-    deviceId: clearinghouse.deviceId ?? config.name,
-    onMessage: (action, message, session, { from, to }) => {
-      if (session !== undefined) events.record({ session, protocol: "OSP", message, action, from, to });
-    },
-  });
-  cleanup.add(() => client.close());
-  const usage = new UsageSender(store.database, client, log);
-  cleanup.add(() => usage.close());
-  const trust = loadTrust(clearinghouse.certificates.map(readCertificate));
-  const replay = new ReplayStore(store.database, clock);
-  return { authority: new OspAuthority({ client, trust, replay, domain, clock, log }), usage };
-}
-
-/** The token goes to the other side in the INVITE, and no further than its policy server. */
-function directivesOf(grant: Grant, side: SessionSide): StoredDirectives {
-  if (side === "terminating") return { addHeaders: [], removeHeaders: [TOKEN_HEADER] };
-  const token = grant.token === undefined ? [] : [{ name: TOKEN_HEADER, value: grant.token }];
-  const hop = grant.signalAddress === undefined ? {} : { nextHop: `sip:${grant.signalAddress}` };
-  return { addHeaders: token, removeHeaders: [TOKEN_HEADER], ...hop };
-}
-
-function readCertificate(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const remedy = "correct `clearinghouse.certificates`: the clearinghouse's operator hands the file out";
-    throw new SystemError("CERTIFICATE_FILE", `cannot read ${path}`, { remedy, cause });
-  }
 }

@@ -5,14 +5,19 @@ import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
 import type { Logger } from "../model/log.js";
 import { DialogStore, type PepDialog } from "../pep/sip/dialog-store.js";
+import { registrationView } from "../pep/sip/registration-view.js";
 import { SipPep } from "../pep/sip/sip-pep.js";
+import { DnsLocator } from "../sip/location/dns-locator.js";
+import { nodeLookups } from "../sip/location/dns-records.js";
 import type { HostPort } from "../sip/message/grammar.js";
 import { parseSipUri } from "../sip/message/uri.js";
 import { ProxyCore } from "../sip/proxy/core.js";
-import type { RoutingTable } from "../sip/proxy/options.js";
+import { dnsResolver } from "../sip/proxy/dns-resolver.js";
+import type { ProxyOptions, RoutingTable } from "../sip/proxy/options.js";
 import type { SipTimers } from "../sip/transaction/timers.js";
-import { UdpTransport } from "../sip/transport/udp.js";
+import { Transports, type WebSocketListener } from "../sip/transport/transports.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
+import { openUserServices } from "./proxy-users.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 export const runProxy = (config: ProxyConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
@@ -36,14 +41,16 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
       exchangeLog(events, "COPS", ends.local)(session, message, action, ends.remote);
     },
   });
-  const transport = await UdpTransport.open({ addresses: config.sip.listen, logger: log });
-  cleanup.add(() => transport.close());
+  const transport = await openTransports(context);
+  const users = openUserServices(context);
   const core = new ProxyCore({
     transport,
     clock,
     logger: log,
     policy: pep,
     table: routingTable(config),
+    ...resolving(context, transport),
+    ...(users === undefined ? {} : { users }),
     timers: timersOf(config),
     limits: { transactions: config.sip.maxTransactions },
     messageLog: events.record,
@@ -69,9 +76,42 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
     show: {
       sessions: () => pep.dialogs().map(sessionView),
       peers: () => [policyServerView(connected, "COPS")],
+      registrations: () => (users?.registrar.all() ?? []).map(registrationView),
     },
     problems: () => policyServerProblems(connected),
   });
+}
+
+async function openTransports({ config, log, clock, cleanup }: RoleContext<ProxyConfig>): Promise<Transports> {
+  const { listen, tcp, websocket, connections } = config.sip;
+  const { most, perSource, perMinute, messageTime, idle } = connections;
+  const transports = await Transports.open({
+    addresses: listen,
+    tcp,
+    webSocket: websocket === undefined ? undefined : webSocketListener(websocket),
+    clock,
+    logger: log,
+    limits: { connections: most, perSource, perMinute, messageTime, idle },
+  });
+  cleanup.add(() => transports.close());
+  return transports;
+}
+
+const webSocketListener = ({
+  listen,
+  tls,
+  ...rules
+}: NonNullable<ProxyConfig["sip"]["websocket"]>): WebSocketListener => ({
+  ...rules,
+  addresses: listen,
+  ...(tls === "none" ? {} : { tls }),
+});
+
+/** Next hops that are names. */
+function resolving({ config, clock }: RoleContext<ProxyConfig>, transport: Transports): Pick<ProxyOptions, "resolver"> {
+  if (!config.sip.dns) return {};
+  const transports = config.sip.tcp ? (["udp", "tcp"] as const) : (["udp"] as const);
+  return { resolver: dnsResolver(new DnsLocator({ lookups: nodeLookups(), clock, transports }), transport) };
 }
 
 /** The configuration says `c` where the proxy says `timerC`. */
@@ -88,7 +128,7 @@ function routingTable({ sip }: ProxyConfig): RoutingTable {
         return uri === undefined ? [] : [[name, { host: uri.host, port: uri.port }] as const];
       }),
     );
-  return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes) };
+  return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes), dns: sip.dns };
 }
 
 const sessionView = ({ context, phase, answered, since, shed }: PepDialog): SessionView => ({

@@ -16,12 +16,14 @@ import { RsvpHappenings } from "../pep/router/rsvp/happenings.js";
 import { ReservedPools } from "../pep/router/rsvp/reserved-pools.js";
 import type { RsvpSpeaker } from "../pep/router/rsvp/speaker.js";
 import { UsageJournal } from "../pep/router/usage-journal.js";
+import type { StampEndpoint } from "../stamp/endpoint/stamp-endpoint.js";
 import { diffKernel } from "./kernel-diff.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 import { localState, openRouterKernel, reservedPools } from "./router-kernel.js";
 import { type Outsourcing, openOutsourcing } from "./router-outsourcing.js";
 import { openRsvp } from "./router-rsvp.js";
+import { openStamp, probing } from "./router-stamp.js";
 import { steersIntoTunnels, tunnelViews } from "./router-tunnels.js";
 import { rsvpProblems, rsvpView } from "./rsvp-view.js";
 import { RsvpWatch } from "./rsvp-watch.js";
@@ -58,7 +60,8 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
   const happenings = new RsvpHappenings(clock);
   const speaker = await speakRsvp(context, { keeper, outsourcing, happenings });
   const tunnels = steersIntoTunnels(kernel.backend);
-  const client = await enforcePolicy(context, { keeper, journal, speaker, tunnels });
+  const stamp = await openStamp(context, config.stamp);
+  const client = await enforcePolicy(context, { keeper, journal, speaker, tunnels, stamp });
   const { rsvp } = config;
   await openControl(context, {
     show: {
@@ -123,12 +126,13 @@ interface Enforcement {
   readonly speaker: RsvpSpeaker | undefined;
   /** Whether the kernel's back end steers into them. */
   readonly tunnels: boolean;
+  readonly stamp: StampEndpoint | undefined;
 }
 
 /** Undefined without a policy server: then the router is only on the way of aggregates. */
 async function enforcePolicy(
   { config, log, clock, cleanup, events }: RoleContext<RouterConfig>,
-  { keeper, journal, speaker, tunnels }: Enforcement,
+  { keeper, journal, speaker, tunnels, stamp }: Enforcement,
 ): Promise<PepClient | undefined> {
   if (config.pdp === undefined) return undefined;
   let client: PepClient | undefined;
@@ -138,6 +142,7 @@ async function enforcePolicy(
     journal,
     aggregates: speaker,
     tunnels,
+    ...probing(stamp, config.stamp),
     clock,
     log,
     maxInstances: MAX_INSTANCES,

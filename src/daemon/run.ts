@@ -5,6 +5,7 @@ import type { Logger } from "../model/log.js";
 import type { RunningRole } from "./role.js";
 import { runClearinghouse } from "./run-clearinghouse.js";
 import { runPdp } from "./run-pdp.js";
+import { runPortal } from "./run-portal.js";
 import { runProxy } from "./run-proxy.js";
 import { runRouter } from "./run-router.js";
 
@@ -19,6 +20,8 @@ export function runRole(config: RoleConfig, { log }: { readonly log: Logger }): 
       return runRouter(config, log);
     case "clearinghouse":
       return runClearinghouse(config, log);
+    case "portal":
+      return runPortal(config, log);
     default:
       return unreachable(config, "runRole");
   }

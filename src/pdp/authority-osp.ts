@@ -10,7 +10,7 @@ import { bitsPerSecond } from "../model/units.js";
 import type { OspClient } from "../osp/client.js";
 import type { AuthorisationResponse } from "../osp/codec/messages.js";
 import { isSuccess } from "../osp/codec/status.js";
-
+import { storedTariff } from "../osp/tariff.js";
 import type { TokenTrust } from "../osp/token/signer.js";
 import { type ReplayGuard, verifyToken } from "../osp/token/token.js";
 import type { Authority, AuthorityRequest, Grant } from "./authority.js";
@@ -77,18 +77,23 @@ export class OspAuthority implements Authority {
 }
 
 function grantOf(response: AuthorisationResponse, request: AuthorityRequest): Grant | Refusal {
-  const { status, transactionId, destinations } = response;
+  const { status, transactionId, destinations, tariff } = response;
   if (!isSuccess(status)) {
     return refuse("clearinghouseRefused", `the clearinghouse refused: ${status.code} ${status.description ?? ""}`);
   }
   if (transactionId === undefined) return refuse("clearinghouseRefused", "the clearinghouse gave no transaction");
-  if (request.side === "terminating") return { admitted: true, transactionId };
+  const granted = {
+    admitted: true,
+    transactionId,
+    ...(tariff === undefined ? {} : { tariff: storedTariff(tariff) }),
+  } as const;
+  if (request.side === "terminating") return granted;
   const [destination] = destinations;
   if (destination === undefined) return refuse("clearinghouseRefused", "the clearinghouse knows no route");
   const token = destination.token.toString("base64");
   // OSP writes IPv4 addresses in brackets, too.
   const signalAddress = destination.signalAddress.replace(/^\[([\d.]+)\]/, "$1");
-  return { admitted: true, transactionId, token, signalAddress };
+  return { ...granted, token, signalAddress };
 }
 
 const refuse = (reason: RefusalReason, text: string): Refusal => ({ admitted: false, reason, text });

@@ -2,6 +2,7 @@
 import type { Refusal } from "../model/decision.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { BitsPerSecond } from "../model/units.js";
+import type { StoredTariff } from "../osp/tariff.js";
 
 export interface AuthorityRequest {
   readonly session: SessionId;
@@ -23,6 +24,8 @@ export interface Grant {
   readonly token?: string;
   /** `address:port` of the other side's proxy, where the authority knows it. */
   readonly signalAddress?: string;
+  /** What the session costs; absent where nobody says. */
+  readonly tariff?: StoredTariff;
 }
 
 export interface Authority {

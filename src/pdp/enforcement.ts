@@ -7,7 +7,7 @@ import type { InstalledFlow } from "./session-record.js";
 /** One transaction at the router: all of it or nothing. Removes come before installs (RFC 3084 §3.3). */
 export interface EnforcementChange {
   readonly session: SessionId;
-  /** Names the PHB, the pool and what becomes of excess. */
+  /** Class of flows that do not say theirs: it names the PHB, the pool and what becomes of excess. */
   readonly class: string;
   readonly remove: readonly InstalledFlow[];
   readonly install: readonly InstalledFlow[];

@@ -70,6 +70,11 @@ export class AdmissionLedger {
     return answerTo(this.shortages(session, needs));
   }
 
+  /** As `SessionPools.look` answers: what is not there now does not come. */
+  look(session: SessionId, needs: readonly PoolNeed[]): "now" | "none" {
+    return this.shortages(session, needs).length === 0 ? "now" : "none";
+  }
+
   /** The pools that have too little for `needs`, as if the session held nothing, in the order of the way. */
   shortages(session: SessionId, needs: readonly PoolNeed[]): readonly Shortage[] {
     return merged(needs).flatMap((need) => this.#shortOf(session, need) ?? []);

@@ -14,15 +14,27 @@ export interface PolicyServerOptions {
   readonly routerName: string;
   /** Seconds. */
   readonly keepAlive: number;
+  /** Seconds between a router's reports of what flows have carried so far; none if undefined. */
+  readonly accounting?: number;
   readonly log: Logger;
 }
 
-export function policyServer({ sip, router, routerName, keepAlive, log }: PolicyServerOptions): PdpHandlers {
+export function policyServer({
+  sip,
+  router,
+  routerName,
+  keepAlive,
+  accounting,
+  log,
+}: PolicyServerOptions): PdpHandlers {
   const isRouter = (peer: PdpPeer): boolean => peer.clientType === CLIENT_TYPE_DIFFSERV;
   const failed = (what: string) => (error: unknown) => log.error("pdp.failed", { what, error });
   return {
     open(peer) {
-      if (!isRouter(peer) || peer.pepId === routerName) return { accept: true, keepAlive };
+      if (!isRouter(peer)) return { accept: true, keepAlive };
+      if (peer.pepId === routerName) {
+        return { accept: true, keepAlive, ...(accounting === undefined ? {} : { accounting }) };
+      }
       log.warn("pdp.router-refused", { router: peer.pepId, expected: routerName });
       return { accept: false, error: { code: COPS_ERROR.authenticationFailure, subCode: 0 } };
     },

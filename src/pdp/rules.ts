@@ -11,8 +11,10 @@ export interface SessionRule {
   readonly to: string;
   /** Media types the rule is for; absent: any. */
   readonly media?: readonly string[] | undefined;
+  /** Session classes that the media of a session may name. */
+  readonly sessionClasses?: readonly string[] | undefined;
   readonly treatment: Treatment;
-  /** Service class, with treatment `assured`. */
+  /** Service class of media that name no session class, with treatment `assured`. */
   readonly class?: string | undefined;
   /** Most that one direction of a session may take, counted at layer 3. */
   readonly maxRate?: BitsPerSecond | undefined;
@@ -25,6 +27,8 @@ export interface SessionAttempt {
   readonly caller: string;
   readonly callee: string;
   readonly media: readonly string[];
+  /** Session classes that its media name, with undefined for media that name none; if undefined, none does. */
+  readonly sessionClasses?: readonly (string | undefined)[] | undefined;
   /** The larger of the two directions, layer 3. */
   readonly rate: BitsPerSecond;
   /** Sessions that the local user has already. */
@@ -32,11 +36,20 @@ export interface SessionAttempt {
 }
 
 export type RuleVerdict =
-  | { readonly treatment: "assured"; readonly rule: string; readonly class: string; readonly priority: number }
+  | {
+      readonly treatment: "assured";
+      readonly rule: string;
+      /** Of media that name none; undefined if all have to name one. */
+      readonly class: string | undefined;
+      readonly priority: number;
+    }
   | { readonly treatment: "bestEffort"; readonly rule: string }
   | { readonly treatment: "refuse"; readonly rule: string; readonly reason: RefusalReason; readonly text: string };
 
 const DEFAULT_RULE = "defaultTreatment";
+
+/** Session classes that a refusal repeats. */
+const NAMES_TOLD = 3;
 
 export class RuleBook {
   readonly #rules: readonly SessionRule[];
@@ -47,11 +60,20 @@ export class RuleBook {
     this.#fallback = fallback;
   }
 
+  /** Whether a rule, told by its name, serves media that name these classes. */
+  serves(name: string, sessionClasses: readonly (string | undefined)[]): boolean {
+    const rule = this.#rules.find((candidate) => candidate.name === name);
+    return rule !== undefined && namesFit(rule, sessionClasses);
+  }
+
   judge(attempt: SessionAttempt): RuleVerdict {
     const match = this.#rules.find((rule) => covers(rule, attempt));
     if (match !== undefined) return judgeBy(match, attempt);
     if (this.#fallback === "bestEffort") return { treatment: "bestEffort", rule: DEFAULT_RULE };
-    const text = `no rule lets ${attempt.caller} start ${attempt.media.join("+") || "this session"} to ${attempt.callee}`;
+    const { caller, callee, media, sessionClasses = [] } = attempt;
+    const named = sessionClasses.filter((name) => name !== undefined).slice(0, NAMES_TOLD);
+    const what = named.length === 0 ? "" : ` (${named.join(", ")})`;
+    const text = `no rule lets ${caller} start ${media.join("+") || "this session"}${what} to ${callee}`;
     return { treatment: "refuse", rule: DEFAULT_RULE, reason: "notAuthorised", text };
   }
 }
@@ -67,7 +89,8 @@ function judgeBy(rule: SessionRule, attempt: SessionAttempt): RuleVerdict {
   if (rule.maxSessionsPerUser !== undefined && attempt.userSessions >= rule.maxSessionsPerUser) {
     return refuse("rateLimited", `rule ${rule.name} allows ${rule.maxSessionsPerUser} sessions at a time`);
   }
-  if (rule.treatment === "bestEffort" || rule.class === undefined) return { treatment: "bestEffort", rule: rule.name };
+  const servesNothing = rule.class === undefined && rule.sessionClasses === undefined;
+  if (rule.treatment === "bestEffort" || servesNothing) return { treatment: "bestEffort", rule: rule.name };
   if (rule.maxRate !== undefined && attempt.rate > rule.maxRate) {
     const text = `the offer asks ${attempt.rate / 1000} kbit/s, rule ${rule.name} allows ${rule.maxRate / 1000} kbit/s`;
     return refuse("mediaUnacceptable", text);
@@ -75,10 +98,27 @@ function judgeBy(rule: SessionRule, attempt: SessionAttempt): RuleVerdict {
   return { treatment: "assured", rule: rule.name, class: rule.class, priority: rule.priority ?? 0 };
 }
 
-function covers(rule: SessionRule, { caller, callee, media }: SessionAttempt): boolean {
+function covers(rule: SessionRule, { caller, callee, media, sessionClasses }: SessionAttempt): boolean {
   if (!matchesPattern(rule.from, caller) || !matchesPattern(rule.to, callee)) return false;
+  if (!namesFit(rule, sessionClasses ?? [undefined])) return false;
   const allowed = rule.media;
   return allowed === undefined || media.every((type) => allowed.includes(type));
+}
+
+/**
+ * An assured rule gives the classes that it names and no others: the session classes of its list, and its class to media that
+ * name none. Other rules give nothing away: without a list they are for any session, with one for media that name one of it.
+ */
+function namesFit(
+  { treatment, class: own, sessionClasses }: SessionRule,
+  names: readonly (string | undefined)[],
+): boolean {
+  if (treatment !== "assured" && sessionClasses === undefined) return true;
+  return names.every((name) =>
+    name === undefined
+      ? treatment === "assured" && (own !== undefined || sessionClasses === undefined)
+      : sessionClasses?.includes(name),
+  );
 }
 
 /**

@@ -11,15 +11,32 @@ import type { EndCause, SessionChange, SessionRecord, SessionStep, StoredDirecti
 
 const NOTHING_TO_ADD: StoredDirectives = { addHeaders: [], removeHeaders: [] };
 
+export interface AuthorisedOutcome {
+  /** Of media that name none; undefined for best effort. */
+  readonly class: string | undefined;
+  readonly grant: Grant;
+  readonly directives: StoredDirectives;
+  readonly step: SessionStep;
+}
+
 /** A session that the authority granted. */
 export function authorisedSession(
   facts: SessionAttemptFacts,
   verdict: RuleVerdict,
-  outcome: { readonly grant: Grant; readonly directives: StoredDirectives; readonly step: SessionStep },
+  { class: name, grant, directives, step }: AuthorisedOutcome,
 ): SessionRecord {
-  const { grant, directives, step } = outcome;
-  return { ...draft(facts, verdict, step), state: "authorised", transactionId: grant.transactionId, directives };
+  const { transactionId } = grant;
+  return {
+    ...draft(facts, verdict, step),
+    state: "authorised",
+    class: name,
+    transactionId,
+    directives,
+    ...tariffOf(grant),
+  };
 }
+
+const tariffOf = ({ tariff }: Grant): Pick<SessionRecord, "tariff"> => (tariff === undefined ? {} : { tariff });
 
 /** A session that never was: kept so that it can be explained. */
 export function refusedSession(
@@ -59,10 +76,10 @@ function draft(facts: SessionAttemptFacts, verdict: RuleVerdict, step: SessionSt
   };
 }
 
-/** What was hung up for want of bandwidth was preempted, whoever says so last; service ended when that was taken. */
+/** What this server ended has its cause, whoever says so last; service ended when what the session held was taken. */
 export function endOf({ shed }: SessionRecord, cause: EndCause, now: Timestamp): SessionChange {
   if (shed?.treatment !== "bye") return { state: "releasing", ended: now, cause };
-  return { state: "releasing", ended: shed.at, cause: "preempted" };
+  return { state: "releasing", ended: shed.at, cause: shed.cause ?? "preempted" };
 }
 
 export const describeNeeds = (needs: readonly PoolNeed[]): string =>

@@ -3,7 +3,7 @@ import type { Refusal } from "../model/decision.js";
 import type { SessionFlow } from "../model/flow.js";
 import type { IpAddress } from "../model/ip.js";
 import type { SessionId, SessionSide } from "../model/session.js";
-import type { WayFlow } from "./pools/choose-pools.js";
+import type { AskedFlow, FlowAsk } from "./negotiation/flow-ask.js";
 import type { Offer, SessionRecord } from "./session-record.js";
 
 /** A new session, as read from the INVITE. */
@@ -17,18 +17,23 @@ export interface SessionAttemptFacts {
   readonly offer: Offer | undefined;
   readonly media: readonly string[];
   /** The most that the offer may come to, before the answer is known. */
-  readonly flows: readonly WayFlow[];
+  readonly flows: readonly AskedFlow[];
   /** Where the media of our party and of the other is, as far as the offer says it. */
   readonly places?: { readonly local?: IpAddress; readonly far?: IpAddress } | undefined;
   readonly token: string | undefined;
 }
 
+/** A flow with both its ends, and what is agreed of its medium. */
+export interface AnsweredFlow extends SessionFlow {
+  readonly ask?: FlowAsk | undefined;
+}
+
 /** What an answer makes of the session. */
 export interface SessionAnswerFacts {
   /** Flows that can be installed now. */
-  readonly flows: readonly SessionFlow[];
+  readonly flows: readonly AnsweredFlow[];
   /** Flows whose far end is not known yet: they count against the pool but cannot be installed. */
-  readonly pending: readonly WayFlow[];
+  readonly pending: readonly AskedFlow[];
   readonly final: boolean;
   /** Offers as this answer leaves them. */
   readonly offers?: Pick<SessionRecord, "offer" | "reoffer">;

@@ -2,9 +2,10 @@
 import type { SessionFlow } from "../model/flow.js";
 import type { InstalledFlow } from "./session-record.js";
 
-/** A flow, and the pool whose queue its packets go through. */
+/** A flow, its service class, and the pool whose queue its packets go through. */
 export interface PooledFlow {
   readonly flow: SessionFlow;
+  readonly class: string;
   readonly pool: string;
 }
 
@@ -14,22 +15,31 @@ export interface FlowChange {
   readonly install: readonly InstalledFlow[];
 }
 
+/** A service class, and the pool of its flows between no communities. */
+interface OwnPlace {
+  readonly name: string;
+  readonly pool?: string | undefined;
+}
+
+type Placed = Pick<InstalledFlow, "class" | "pool" | "flow">;
+
 /**
  * Flows that stay as they are keep their numbers; all others go, or come under new ones.
- * @param ownPool - the pool of installed flows that do not say theirs
+ * @param own - class and pool of installed flows that do not say theirs
  */
 export function compareFlows(
   have: readonly InstalledFlow[],
   want: readonly PooledFlow[],
-  { ownPool, nextInstance }: { readonly ownPool: string | undefined; readonly nextInstance: () => number },
+  { own, nextInstance }: { readonly own: OwnPlace; readonly nextInstance: () => number },
 ): FlowChange {
-  const keyOf = (flow: SessionFlow, pool: string | undefined): string => `${pool} ${JSON.stringify(flow)}`;
-  const same = new Map(have.map((installed) => [keyOf(installed.flow, installed.pool ?? ownPool), installed]));
+  const keyOf = ({ class: name = own.name, pool = own.pool, flow }: Placed): string =>
+    `${name} ${pool} ${JSON.stringify(flow)}`;
+  const same = new Map(have.map((installed) => [keyOf(installed), installed]));
   const keep: InstalledFlow[] = [];
   const install: InstalledFlow[] = [];
-  for (const { flow, pool } of want) {
-    const installed = same.get(keyOf(flow, pool));
-    if (installed === undefined) install.push({ instance: nextInstance(), flow, pool });
+  for (const wanted of want) {
+    const installed = same.get(keyOf(wanted));
+    if (installed === undefined) install.push({ instance: nextInstance(), ...wanted });
     else keep.push(installed);
   }
   return { keep, install, remove: have.filter((installed) => !keep.includes(installed)) };

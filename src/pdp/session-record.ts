@@ -2,9 +2,11 @@
 import type { Refusal } from "../model/decision.js";
 import { InternalError } from "../model/errors.js";
 import type { SessionFlow } from "../model/flow.js";
+import type { MediaGrant } from "../model/quality.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { Timestamp } from "../model/units.js";
 import type { FlowCounters } from "../model/usage.js";
+import type { StoredTariff } from "../osp/tariff.js";
 import type { PoolNeed } from "./ledger.js";
 
 /**
@@ -44,10 +46,15 @@ export type EndCause =
 /** What becomes of a session whose bandwidth was taken back: it goes on without a guarantee, or its parties are hung up. */
 export type ShedTreatment = "bestEffort" | "bye";
 
+/** Why a server ends a session of its own accord. */
+export type ServerEndCause = Extract<EndCause, "idle" | "expired" | "left">;
+
 /** A flow with the instance number under which the router knows it. */
 export interface InstalledFlow {
   readonly instance: number;
   readonly flow: SessionFlow;
+  /** Its service class; that of the session if undefined. */
+  readonly class?: string;
   /** The pool whose queue its packets go through; that of the session's class if undefined. */
   readonly pool?: string;
   /** Final counters, once the router removed the flow. */
@@ -78,6 +85,7 @@ export interface SessionRecord {
   readonly callee: string;
   readonly rule: string;
   readonly treatment: "assured" | "bestEffort";
+  /** Service class of flows that have none of their own. */
   readonly class: string | undefined;
   /** Importance by its rule, when bandwidth is taken back: more is more important, 0 if undefined. */
   readonly priority?: number;
@@ -88,14 +96,21 @@ export interface SessionRecord {
   /** The clearinghouse's number, or our own without one: unsigned decimal (OSP TransactionId). */
   readonly transactionId: string;
   readonly directives: StoredDirectives;
+  /** What it costs, as the clearinghouse said when it authorised it. */
+  readonly tariff?: StoredTariff;
   readonly state: SessionState;
   readonly flows: readonly InstalledFlow[];
   /** Flows of earlier answers in this session, already removed: their counts belong to its usage. */
   readonly past: readonly InstalledFlow[];
   readonly needs: readonly PoolNeed[];
+  /** What its media were granted, where anybody asked for a class or a quality. */
+  readonly grants?: readonly MediaGrant[];
   readonly refusal: Refusal | undefined;
-  /** Its bandwidth was taken back. The proxy is told so until the session ends. */
-  readonly shed?: { readonly treatment: ShedTreatment; readonly at: Timestamp };
+  /**
+   * What it held was taken back: by the network, or with a cause by this server, which ended it. The proxy is told so until
+   * the session ends.
+   */
+  readonly shed?: { readonly treatment: ShedTreatment; readonly at: Timestamp; readonly cause?: ServerEndCause };
   readonly created: Timestamp;
   readonly answered: Timestamp | undefined;
   readonly ended: Timestamp | undefined;
@@ -108,6 +123,8 @@ export interface StoredDirectives {
   readonly addHeaders: readonly { readonly name: string; readonly value: string }[];
   readonly removeHeaders: readonly string[];
   readonly nextHop?: string;
+  /** The proxy leaves the dialog when it is set up. */
+  readonly direct?: boolean;
 }
 
 const MAX_STEPS = 64;

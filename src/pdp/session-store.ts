@@ -4,6 +4,7 @@ import { type Database, type Migration, openDatabase, type Statement } from "../
 import { OUTBOX_MIGRATION } from "../store/outbox.js";
 import { REPLAY_MIGRATION } from "./replay-store.js";
 import { holdsResources, type SessionRecord } from "./session-record.js";
+import { USAGE_RECORD_MIGRATION } from "./usage-records.js";
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
   },
   OUTBOX_MIGRATION,
   REPLAY_MIGRATION,
+  USAGE_RECORD_MIGRATION,
 ];
 
 /** How many numbers are set aside in one write. */

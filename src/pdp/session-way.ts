@@ -1,5 +1,6 @@
 /** The pools on the way of a session, and what it needs of each. Pure. */
 import type { Refusal } from "../model/decision.js";
+import type { Phb } from "../model/phb.js";
 import type { Octets } from "../model/units.js";
 import { needsOf } from "./admission.js";
 import type { PoolNeed } from "./ledger.js";
@@ -13,6 +14,8 @@ export interface ServiceClass {
   readonly name: string;
   /** For sessions that no pool between communities is for; without one they are refused. */
   readonly pool?: string | undefined;
+  /** As agents are told what they were granted. */
+  readonly phb?: Phb | undefined;
   /** What becomes of a session that has to give its bandwidth back; `bestEffort` if undefined. */
   readonly whenShed?: ShedTreatment | undefined;
 }
@@ -23,6 +26,7 @@ export interface WayRules {
 }
 
 export interface WayOfSession extends Pick<SessionAttemptFacts, "side" | "caller" | "callee" | "places"> {
+  /** Of flows that have none of their own. */
   readonly class: ServiceClass;
   readonly flows: readonly WayFlow[];
 }

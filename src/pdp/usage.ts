@@ -1,9 +1,12 @@
 /** From a closed session to what is settled: its counters by direction, and the OSP report about them. Pure. */
-import type { FlowDirection } from "../model/flow.js";
+import { type FlowDirection, flowKeyId } from "../model/flow.js";
+import type { GrantResult } from "../model/quality.js";
+import { type BitsPerSecond, bitsPerSecond } from "../model/units.js";
 import { addFlowCounters, type FlowCounters, ZERO_FLOW_COUNTERS } from "../model/usage.js";
 import type { UsageReport } from "../osp/client.js";
 import { parseTransactionId, type TerminationCause } from "../osp/codec/messages.js";
 import type { ReleaseSource } from "../osp/codec/vocabulary.js";
+import { rateOf } from "./admission.js";
 import type { EndCause, SessionRecord } from "./session-record.js";
 
 /** Kernel counters of all flows that the session had, octets at layer 3. */
@@ -42,8 +45,38 @@ export function usageReport(record: SessionRecord): UsageReport | undefined {
       releaseSource: releaseSourceOf(record),
       traffic: { up: trafficOf(record, "up"), down: trafficOf(record, "down") },
     },
-    extensions: { session: record.id, serviceClass: record.class },
+    extensions: {
+      session: record.id,
+      serviceClass: serviceClassOf(record),
+      bandwidth: grantedRate(record),
+      result: resultOf(record),
+    },
   };
+}
+
+/**
+ * What the session held at its end: of the direction with more, at layer 3. One that was shed or ended held its last flows until
+ * then; flows of answers before those had the same keys, or were other media.
+ */
+export function grantedRate({ flows, past }: Pick<SessionRecord, "flows" | "past">): BitsPerSecond {
+  const last = new Map((flows.length > 0 ? flows : past).map((each) => [flowKeyId(each.flow.key), each.flow]));
+  const held = [...last.values()];
+  return bitsPerSecond(Math.max(rateOf(held, "up"), rateOf(held, "down")));
+}
+
+/** The class of its flows, where they are all of one; else that of the session. */
+export function serviceClassOf({ class: name, flows, past }: SessionRecord): string | undefined {
+  const classes = new Set([...flows, ...past].map((each) => each.class ?? name));
+  return classes.size === 1 ? [...classes][0] : name;
+}
+
+/** The worst of what its media were granted. */
+export function resultOf({ grants = [], treatment, shed }: SessionRecord): GrantResult {
+  // Whose bandwidth was taken back was served until then.
+  if (treatment === "bestEffort" && shed === undefined) return "bestEffort";
+  const results = new Set(grants.map(({ result }) => result));
+  if (results.has("reduced") || results.size > 1) return "reduced";
+  return results.has("bestEffort") && shed === undefined ? "bestEffort" : "granted";
 }
 
 /** RFC 3398 and the field map the end of a call to the SIP status that would have said so. */

@@ -297,7 +297,7 @@ const BAD: readonly (readonly [string, string, readonly unknown[]])[] = [
     "a rule without its class",
     PDP.replace("class: voice, ", ""),
     [
-      '11:{assured}: rules[0].treatment: rule "calls" is assured but names no class; add "class:", or make the treatment bestEffort',
+      '11:{assured}: rules[0].treatment: rule "calls" is assured but names no class; add "class:" or "sessionClasses:", or make the treatment bestEffort',
     ],
   ],
   [

@@ -47,6 +47,32 @@ export const GOLDEN: readonly Golden[] = [
     seen: { "cops.op_code": "7", "cops.katimer.value": "30", "cops.accttimer.value": "60", "cops.flags": "0x00" },
   },
   {
+    name: "CAT that asks for no periodic accounting",
+    message: { op: "CAT", clientType: 2, keepAlive: 0, accounting: 0 },
+    hex: "10 07 0002 00000018 | 0008 0a 01 0000 0000 | 0008 0f 01 0000 0000",
+    seen: { "cops.op_code": "7", "cops.katimer.value": "0", "cops.accttimer.value": "0" },
+  },
+  {
+    name: "CAT with the longest accounting timer",
+    message: { op: "CAT", clientType: 0x5349, keepAlive: 0xffff, accounting: 0xffff },
+    hex: "10 07 5349 00000018 | 0008 0a 01 0000 ffff | 0008 0f 01 0000 ffff",
+    seen: { "cops.client_type": "21321", "cops.accttimer.value": "65535" },
+  },
+  {
+    name: "RPT that closes an interval of accounting",
+    message: {
+      op: "RPT",
+      clientType: 2,
+      handle: HANDLE,
+      solicited: false,
+      reportType: "accounting",
+      signaled: [],
+      named: [],
+    },
+    hex: `10 03 0002 00000018 | ${handleHex} | 0008 0c 01 0003 0000`,
+    seen: { "cops.op_code": "3", "cops.flags": "0x00", "cops.report_type": "3" },
+  },
+  {
     name: "REQ of COPS-PR",
     message: { op: "REQ", clientType: 2, handle: HANDLE, context: PR, signaled: [], named: [], lpdp: [] },
     hex: `10 01 0002 00000018 | ${handleHex} | 0008 02 01 0008 0000`,

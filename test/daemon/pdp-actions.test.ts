@@ -14,7 +14,8 @@ function resize(query: Readonly<Record<string, string>>) {
   };
   const actions = pdpActions({
     config: { classes: [] },
-    service: { get: () => undefined },
+    service: { get: () => undefined, endByServer: async () => undefined },
+    store: { findByCallId: () => undefined },
     keeper: { planResize: answer("plan"), resize: answer("resize") },
   });
   const action = actions["pools/resize"];

@@ -29,6 +29,48 @@ const book = new RuleBook(
   "refuse",
 );
 
+describe("rules and session classes", () => {
+  const rule = { from: "*", to: "*" } as const;
+  const classes = new RuleBook(
+    [
+      { ...rule, name: "barred", from: "mallory@*", treatment: "refuse" },
+      { ...rule, name: "games", treatment: "assured", sessionClasses: ["fps", "rts"] },
+      { ...rule, name: "mixed", treatment: "assured", class: "voice", sessionClasses: ["talk"] },
+      { ...rule, name: "films", treatment: "bestEffort", sessionClasses: ["film"] },
+      { ...rule, name: "plain", treatment: "assured", class: "data" },
+    ],
+    "refuse",
+  );
+  it.each([
+    ["all named in a list", ["fps", "rts"], "games"],
+    ["none named, by a rule with a class", [undefined], "mixed"],
+    ["some named, by a rule with a class", [undefined, "talk"], "mixed"],
+    ["named in the list of a rule that guarantees nothing", ["film"], "films"],
+    ["one that no list has", ["chess"], "defaultTreatment"],
+    ["two that no list has together", ["fps", "talk"], "defaultTreatment"],
+    ["none named beside one, by no rule", [undefined, "fps"], "defaultTreatment"],
+  ])("cover media with %s", (_, sessionClasses, expected) => {
+    expect(classes.judge({ ...attempt, sessionClasses }).rule).toBe(expected);
+  });
+
+  it("say what nobody may start", () => {
+    expect(classes.judge({ ...attempt, sessionClasses: ["chess", undefined] })).toMatchObject({
+      text: "no rule lets alice@a.example start audio (chess) to bob@b.example",
+    });
+  });
+
+  it("refuse whom they bar, whatever their media name", () => {
+    for (const name of ["fps", "chess", undefined]) {
+      expect(classes.judge({ ...attempt, caller: "mallory@x", sessionClasses: [name] }).rule).toBe("barred");
+    }
+  });
+
+  it("say what they serve in a session that lives", () => {
+    expect([classes.serves("mixed", ["talk", undefined]), classes.serves("mixed", ["fps"])]).toEqual([true, false]);
+    expect([classes.serves("plain", ["talk"]), classes.serves("gone", [undefined])]).toEqual([false, false]);
+  });
+});
+
 describe("rules", () => {
   it.each([
     ["first match wins", {}, { treatment: "assured", rule: "calls", class: "voice" }],

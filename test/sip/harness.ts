@@ -8,36 +8,72 @@ import { parseMessage } from "../../src/sip/message/parse.js";
 import { ProxyCore } from "../../src/sip/proxy/core.js";
 import type { ProxyOptions } from "../../src/sip/proxy/options.js";
 import { OPEN_POLICY, type ProxyPolicy } from "../../src/sip/proxy/policy.js";
-import type { DatagramHandler, SipTransport, SocketAddress } from "../../src/sip/transport/transport.js";
+import type {
+  Destination,
+  Flow,
+  FlowId,
+  LocalPoint,
+  MessageHandler,
+  SipTransport,
+} from "../../src/sip/transport/transport.js";
 import { FakeClock, settle } from "../support/fake-clock.js";
 
 export interface Sent {
   readonly message: SipMessage;
-  readonly remote: SocketAddress;
-  readonly local: SocketAddress;
+  readonly remote: Destination;
+  readonly local: LocalPoint;
 }
 
 export class FakeTransport implements SipTransport {
   readonly sent: Sent[] = [];
-  private handler: DatagramHandler = () => undefined;
-  readonly locals: readonly SocketAddress[];
+  private handler: MessageHandler = () => undefined;
+  private flowClosed: (flow: Flow) => void = () => undefined;
+  private readonly flows = new Map<FlowId, Flow>();
+  readonly locals: readonly LocalPoint[];
+  /** Addresses that take TCP connections. */
+  readonly takesTcp = new Set<string>();
   /** Addresses that cannot be sent to. */
   readonly dead = new Set<string>();
 
-  constructor(locals: readonly SocketAddress[]) {
+  constructor(locals: readonly LocalPoint[]) {
     this.locals = locals;
   }
 
-  onDatagram(handler: DatagramHandler): void {
+  onMessage(handler: MessageHandler): void {
     this.handler = handler;
   }
 
-  send(octets: Buffer, local: SocketAddress, remote: SocketAddress, failed: (cause: Error) => void): void {
-    this.sent.push({ message: read(octets), remote, local });
-    if (this.dead.has(remote.address)) queueMicrotask(() => failed(new Error("EHOSTUNREACH")));
+  onFlowClosed(listener: (flow: Flow) => void): void {
+    this.flowClosed = listener;
   }
 
-  inject(octets: Buffer | string, remote: SocketAddress, local: SocketAddress | undefined = this.locals[0]): void {
+  flow(id: FlowId): Flow | undefined {
+    return this.flows.get(id);
+  }
+
+  /** A connection that somebody opened. */
+  openFlow(flow: Flow): Flow {
+    this.flows.set(flow.id, flow);
+    return flow;
+  }
+
+  closeFlow(id: FlowId): void {
+    const flow = this.flows.get(id);
+    this.flows.delete(id);
+    if (flow !== undefined) this.flowClosed(flow);
+  }
+
+  async reach(_local: LocalPoint, remote: Destination): Promise<boolean> {
+    return remote.transport !== "tcp" || this.takesTcp.has(remote.address);
+  }
+
+  send(octets: Buffer, local: LocalPoint, remote: Destination, failed: (cause: Error) => void): void {
+    this.sent.push({ message: read(octets), remote, local });
+    const isGone = remote.flow !== undefined && !this.flows.has(remote.flow);
+    if (isGone || this.dead.has(remote.address)) queueMicrotask(() => failed(new Error("EHOSTUNREACH")));
+  }
+
+  inject(octets: Buffer | string, remote: Destination, local: LocalPoint | undefined = this.locals[0]): void {
     if (local === undefined) throw new Error("no local address");
     this.handler(typeof octets === "string" ? Buffer.from(octets, "latin1") : octets, remote, local);
   }
@@ -53,9 +89,9 @@ export function read(octets: Buffer): SipMessage {
 export const nameOf = (message: SipMessage): string =>
   message.kind === "request" ? (message as SipRequest).method : String((message as SipResponse).status);
 
-export const PROXY = { address: "192.0.2.1", port: 5060 };
-export const ALICE = { address: "198.51.100.1", port: 5070 };
-export const BOB = { address: "203.0.113.9", port: 5080 };
+export const PROXY = { address: "192.0.2.1", port: 5060, transport: "udp" } as const;
+export const ALICE = { address: "198.51.100.1", port: 5070, transport: "udp" } as const;
+export const BOB = { address: "203.0.113.9", port: 5080, transport: "udp" } as const;
 export const SDP =
   "v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
 
@@ -69,7 +105,7 @@ export interface RequestParts {
   callId?: string;
   body?: string;
   extra?: string[];
-  from?: SocketAddress;
+  from?: { readonly address: string; readonly port: number };
 }
 
 /** A request as one of the two agents would write it. */
@@ -98,7 +134,11 @@ export class Lab {
   readonly events: Omit<MessageEvent, "at">[] = [];
   private taken = 0;
 
-  constructor(policy: Partial<ProxyPolicy> = {}, options: Partial<ProxyOptions> = {}, locals = [PROXY]) {
+  constructor(
+    policy: Partial<ProxyPolicy> = {},
+    options: Partial<ProxyOptions> = {},
+    locals: readonly LocalPoint[] = [PROXY],
+  ) {
     this.transport = new FakeTransport(locals);
     let count = 0;
     this.core = new ProxyCore({

@@ -4,7 +4,7 @@ import type { Clock } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import { StepQueue } from "../../model/step-queue.js";
-import type { Millis, Timestamp } from "../../model/units.js";
+import { type Millis, seconds, type Timestamp } from "../../model/units.js";
 import type { ReportType } from "../codec/codes.js";
 import type { CodeAndSubCode } from "../codec/errors.js";
 import type {
@@ -46,7 +46,8 @@ export interface PepClientOptions {
 }
 
 export interface PepHandlers {
-  up(): void;
+  /** @param accounting - least time between periodic accounting reports (RFC 2748 §2.2.15); 0: none; absent: not said */
+  up(accounting?: Millis): void;
   down(reason: string): void;
   /** An unsolicited decision, in the order of arrival. */
   decision(dec: DecMessage): void;
@@ -197,7 +198,7 @@ export class PepClient {
         this.#timers.cancel(action.timer);
         break;
       case "up":
-        guarded(log, "up", () => this.#handlers.up());
+        guarded(log, "up", () => this.#handlers.up(inMillis(action.accounting)));
         break;
       case "down":
         this.#requests.lost();
@@ -273,3 +274,5 @@ export class PepClient {
     this.#socket?.send(message);
   }
 }
+
+const inMillis = (value: number | undefined): Millis | undefined => (value === undefined ? undefined : seconds(value));

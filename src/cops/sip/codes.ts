@@ -15,12 +15,20 @@ export const SIP_M_TYPE = {
   failure: 6,
   timeout: 7,
   reoffer: 8,
+  /** A party has gone without a word: its connection, or the page that it was in. */
+  left: 9,
 } as const;
 
 export type SipEvent = keyof typeof SIP_M_TYPE;
 
 /** Events that end the session: what was reserved is released. */
-const ENDING: readonly number[] = [SIP_M_TYPE.bye, SIP_M_TYPE.cancel, SIP_M_TYPE.failure, SIP_M_TYPE.timeout];
+const ENDING: readonly number[] = [
+  SIP_M_TYPE.bye,
+  SIP_M_TYPE.cancel,
+  SIP_M_TYPE.failure,
+  SIP_M_TYPE.timeout,
+  SIP_M_TYPE.left,
+];
 
 export const isEnding = (mType: number): boolean => ENDING.includes(mType);
 

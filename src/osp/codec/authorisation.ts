@@ -32,6 +32,7 @@ import {
   wordOf,
 } from "./fields.js";
 import type { AuthorisationRequest, AuthorisationResponse, Destination } from "./messages.js";
+import { readTariff, writeTariff } from "./tariff-element.js";
 import { SERVICE_TYPES, type ServiceType } from "./vocabulary.js";
 import type { XmlElement } from "./xml-reader.js";
 import { binary, element, optional, type XmlNode } from "./xml-writer.js";
@@ -155,6 +156,7 @@ export function readAuthorisationResponse(node: XmlElement, componentId: string)
     status: readStatus(node),
     transactionId: readTransactionId(node),
     destinations: destinations.map(readDestination),
+    tariff: readTariff(node),
   };
 }
 
@@ -166,6 +168,7 @@ export function writeAuthorisationResponse(response: AuthorisationResponse): Xml
       writeStatus(response.status),
       optional("TransactionId", response.transactionId),
       ...response.destinations.map(writeDestination),
+      writeTariff(response.tariff),
     ],
     { componentId: response.componentId },
   );

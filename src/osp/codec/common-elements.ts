@@ -1,8 +1,9 @@
 /** Elements that several components carry: parties, Status, our extensions, peer identity. */
+import type { GrantResult } from "../../model/quality.js";
 import { parseSessionId } from "../../model/session.js";
 import { bitsPerSecond } from "../../model/units.js";
 import { badField } from "./decode-error.js";
-import { childOf, childrenOf, parseWhole, requiredChild, textOf, wholeField } from "./fields.js";
+import { childOf, childrenOf, parseWhole, requiredChild, textOf, wholeField, wordOf } from "./fields.js";
 import { type Extensions, type Party, parseTransactionId, type Spelling, type TransactionId } from "./messages.js";
 import type { Status } from "./status.js";
 import { EXTENSION } from "./vocabulary.js";
@@ -11,6 +12,7 @@ import { element, optional, type XmlNode } from "./xml-writer.js";
 
 const VALUE_LENGTH = 512;
 const LIST_LENGTH = 64;
+const RESULTS: readonly GrantResult[] = ["granted", "reduced", "bestEffort"];
 /** Keeps bandwidths far from where doubles lose units. */
 const BANDWIDTH_MAX = 1e12;
 
@@ -71,13 +73,15 @@ export function readExtensions(parent: XmlElement): Extensions | undefined {
   if (serviceClass !== undefined && !/^[\w.-]{1,64}$/.test(serviceClass)) {
     throw badField(EXTENSION.serviceClass, "not a name of 1..64 letters, digits, dots, dashes");
   }
-  if (session === undefined && bandwidth === undefined && serviceClass === undefined) return undefined;
-  return { session, bandwidth, serviceClass };
+  const resultText = textOf(parent, EXTENSION.result);
+  const result = resultText === undefined ? undefined : wordOf(EXTENSION.result, resultText, RESULTS);
+  const isEmpty = [session, bandwidth, serviceClass, result].every((value) => value === undefined);
+  return isEmpty ? undefined : { session, bandwidth, serviceClass, result };
 }
 
 export function writeExtensions(extensions: Extensions | undefined): readonly (XmlNode | undefined)[] {
   if (extensions === undefined) return [];
-  const { session, bandwidth, serviceClass } = extensions;
+  const { session, bandwidth, serviceClass, result } = extensions;
   return [
     optional(EXTENSION.session, session, NOT_CRITICAL),
     // bit/s at layer 3. The standard's Unit cannot say it: receivers take no other Unit than seconds.
@@ -86,6 +90,7 @@ export function writeExtensions(extensions: Extensions | undefined): readonly (X
       unit: "bit/s",
     }),
     optional(EXTENSION.serviceClass, serviceClass, NOT_CRITICAL),
+    optional(EXTENSION.result, result, NOT_CRITICAL),
   ];
 }
 

@@ -1,7 +1,9 @@
 /** OSP messages as values. Times are whole seconds on the wire. */
+import type { GrantResult } from "../../model/quality.js";
 import type { SessionId } from "../../model/session.js";
 import type { BitsPerSecond, Timestamp } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
+import type { Tariff } from "../tariff.js";
 import type { OspDecodeError } from "./decode-error.js";
 import type { Status } from "./status.js";
 import type { ReleaseSource, Role, ServiceType, TerminationCauseType } from "./vocabulary.js";
@@ -22,8 +24,11 @@ export interface Party {
 /** What we add to the standard's components (critical="False" on the wire). */
 export interface Extensions {
   readonly session?: SessionId | undefined;
+  /** Layer 3: what is asked for, and in usage what was granted. Of the direction with more. */
   readonly bandwidth?: BitsPerSecond | undefined;
   readonly serviceClass?: string | undefined;
+  /** In usage: how what was granted compares with what was asked for. */
+  readonly result?: GrantResult | undefined;
 }
 
 /** The TS spells with s, the toolkit with z; an answer takes the spelling of its request. */
@@ -72,6 +77,8 @@ export interface AuthorisationResponse {
   readonly status: Status;
   readonly transactionId?: TransactionId | undefined;
   readonly destinations: readonly Destination[];
+  /** What the session will cost; absent: nothing is charged for it here. */
+  readonly tariff?: Tariff | undefined;
 }
 
 export interface TerminationCause {

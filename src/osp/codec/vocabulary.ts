@@ -31,6 +31,8 @@ export const EXTENSION = {
   bandwidth: "SluiceBandwidth",
   serviceClass: "SluiceServiceClass",
   usage: "SluiceUsage",
+  result: "SluiceResult",
+  tariff: "SluiceTariff",
 } as const;
 
 /**

@@ -10,6 +10,14 @@ export interface WayFlow {
   readonly direction: FlowDirection;
   readonly traffic: TrafficSpec;
   readonly key?: FlowKey | undefined;
+  /** Its own service class; that of the session if undefined. */
+  readonly class?: WayClass | undefined;
+}
+
+export interface WayClass {
+  readonly name: string;
+  /** For flows that no pool between communities is for. */
+  readonly pool?: string | undefined;
 }
 
 /** One party of a session. */
@@ -21,11 +29,8 @@ export interface PartyEnd {
 }
 
 export interface WayRequest {
-  readonly class: {
-    readonly name: string;
-    /** For flows that no pool between communities is for. */
-    readonly pool?: string | undefined;
-  };
+  /** Of flows that have none of their own. */
+  readonly class: WayClass;
   /** The party in the access network, and the other; what a flow's own addresses say goes before. */
   readonly local: PartyEnd;
   readonly far: PartyEnd;
@@ -56,8 +61,9 @@ export function choosePools(map: PoolMap, request: WayRequest): WayChoice {
     // What has no key yet, such as RTCP, is taken to go where the session's other flows go.
     const { local, far } = endsOf(flow.key === undefined ? known : flow, request);
     const [from, to] = flow.direction === "up" ? [local, far] : [far, local];
-    const way = wayBetween(map, request.class, { direction: flow.direction, from, to });
-    if (way === undefined) return noPool(map, request.class.name, from, to);
+    const serviceClass = flow.class ?? request.class;
+    const way = wayBetween(map, serviceClass, { direction: flow.direction, from, to });
+    if (way === undefined) return noPool(map, serviceClass.name, from, to);
     ways.push(way);
   }
   return { admitted: true, ways };
@@ -77,7 +83,7 @@ interface Passage {
   readonly to: PartyEnd;
 }
 
-function wayBetween(map: PoolMap, { name, pool: own }: WayRequest["class"], passage: Passage): FlowWay | undefined {
+function wayBetween(map: PoolMap, { name, pool: own }: WayClass, passage: Passage): FlowWay | undefined {
   const [from, to] = [map.communityOf(passage.from)?.name, map.communityOf(passage.to)?.name];
   const found = from === undefined || to === undefined ? undefined : map.poolFrom(from, to, name);
   if (from !== undefined && found !== undefined) {

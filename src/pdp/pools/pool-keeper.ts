@@ -8,7 +8,7 @@ import { type BitsPerSecond, bitsPerSecond, type Timestamp } from "../../model/u
 import { answerTo, type DirectionRates, type LedgerAnswer, type PoolNeed, type Shortage } from "../ledger.js";
 import { type KeptPoolView, PoolSizings, type PoolSizingsOptions, type SizingHandlers } from "./pool-sizings.js";
 import type { ReservationEvents } from "./reservation-port.js";
-import type { SessionPools } from "./session-pools.js";
+import type { Room, SessionPools } from "./session-pools.js";
 import { chooseVictims } from "./shedding.js";
 import type { WaiterRefusal } from "./sizing.js";
 
@@ -77,6 +77,12 @@ export class PoolKeeper implements SessionPools, ReservationEvents {
   fits(session: SessionId, needs: readonly PoolNeed[]): LedgerAnswer {
     const shortages = this.#options.ledger.shortages(session, needs);
     return this.#mayServe(session, needs, shortages) ? { admitted: true } : answerTo(shortages);
+  }
+
+  look(session: SessionId, needs: readonly PoolNeed[]): Room {
+    const shortages = this.#options.ledger.shortages(session, needs);
+    if (shortages.length === 0) return "now";
+    return this.#mayServe(session, needs, shortages) ? "later" : "none";
   }
 
   reserve(session: SessionId, needs: readonly PoolNeed[]): LedgerAnswer | Promise<LedgerAnswer> {

@@ -1,7 +1,7 @@
 /** Counts the sessions that a pool could not serve, on the way between sessions and pools. */
 import type { SessionId } from "../../model/session.js";
 import type { LedgerAnswer, PoolNeed } from "../ledger.js";
-import type { SessionPools } from "./session-pools.js";
+import type { Room, SessionPools } from "./session-pools.js";
 
 export class PoolTally {
   #refused = new Map<string, number>();
@@ -41,6 +41,10 @@ export class TalliedPools implements SessionPools {
 
   fits(session: SessionId, needs: readonly PoolNeed[]): LedgerAnswer {
     return this.#counted(this.#pools.fits(session, needs));
+  }
+
+  look(session: SessionId, needs: readonly PoolNeed[]): Room {
+    return this.#pools.look(session, needs);
   }
 
   reserve(session: SessionId, needs: readonly PoolNeed[]): LedgerAnswer | Promise<LedgerAnswer> {

@@ -17,6 +17,8 @@ import type { SessionId } from "../../model/session.js";
 import type { BitsPerSecond, Millis, Octets } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import type { Enforcement, EnforcementChange, EnforcementEvents } from "../enforcement.js";
+import { interimCounters } from "../liveness/interim-rows.js";
+import { type PathQualityReport, type PolicyProbe, probeRow, qualityReports } from "../quality/probe-rows.js";
 import type { SessionRecord } from "../session-record.js";
 import { type AggregateReport, aggregateReports, aggregateRow, type PolicyAggregate } from "./aggregate-rows.js";
 import { basePolicy, type PolicyClass, type PolicyPool, poolRateRow } from "./base-policy.js";
@@ -32,6 +34,8 @@ export interface RouterLinkOptions {
   readonly classes: readonly PolicyClass[];
   /** Those that end at the router; none if left out. */
   readonly tunnels?: readonly PolicyTunnel[];
+  /** Paths that the router measures; none if left out. */
+  readonly probes?: readonly PolicyProbe[];
   /** Longest wait for a report. */
   readonly timeout: Millis;
   readonly log: Logger;
@@ -40,6 +44,10 @@ export interface RouterLinkOptions {
   readonly events: () => EnforcementEvents;
   /** Told what the network grants of the aggregates that `reserve` asked for. */
   readonly onAggregate?: (report: AggregateReport) => void;
+  /** Told what the router measured of the paths in `probes`. */
+  readonly onPathQuality?: (reports: readonly PathQualityReport[]) => void;
+  /** Told what flows have carried so far, by number; `complete` when all that moved in an interval have been told. */
+  readonly onInterim?: (counters: ReadonlyMap<number, FlowCounters>, complete: boolean) => void;
   /** Told of each decision and each report of a session, for the trace. */
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", router: string) => void;
 }
@@ -53,6 +61,8 @@ interface Channel {
   readonly aggregates: boolean;
   /** Whether the router can steer flows into tunnels. */
   readonly tunnels: boolean;
+  /** Whether the router can measure paths. */
+  readonly probes: boolean;
 }
 
 export class RouterLink implements Enforcement {
@@ -88,14 +98,16 @@ export class RouterLink implements Enforcement {
     // Until the answer is on its way there is no channel: a change would overtake what it builds on.
     this.#channel = undefined;
     this.#untold.clear();
-    const { aggregates, tunnels } = this.#abilitiesOf(peer, req);
-    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)), aggregates, tunnels };
+    const abilities = this.#abilitiesOf(peer, req);
+    const { aggregates, tunnels, probes } = abilities;
+    this.#next = { peer, handle: req.handle, told: new Set(live.map(({ id }) => id)), ...abilities };
     const base = basePolicy([...this.#pools.values()], this.#options.classes);
     const reserved = [...this.#aggregates.values()].filter(({ tunnel }) => tunnels || tunnel === undefined);
     const bindings = [
       ...base.bindings,
       ...(tunnels ? (this.#options.tunnels ?? []).map(tunnelRow) : []),
       ...(aggregates ? reserved.map(aggregateRow) : []),
+      ...(probes ? (this.#options.probes ?? []).map(probeRow) : []),
       ...live.flatMap(({ id, class: name = "", flows }) =>
         this.#sessions.bindings({ session: id, class: name, flows }, tunnels),
       ),
@@ -217,19 +229,22 @@ export class RouterLink implements Enforcement {
   }
 
   /** A complete policy with rows of a class that the router does not know would be refused as a whole. */
-  #abilitiesOf(peer: PdpPeer, req: ReqMessage): Pick<Channel, "aggregates" | "tunnels"> {
-    const { log, tunnels = [] } = this.#options;
+  #abilitiesOf(peer: PdpPeer, req: ReqMessage): Pick<Channel, "aggregates" | "tunnels" | "probes"> {
+    const { log, tunnels = [], probes = [] } = this.#options;
     const router = peer.pepId;
     try {
       const supported = supportedClasses(req.named);
-      const [reserves, steers] = [pib.sluiceAggregate, pib.sluiceTunnel].map(({ entry }) => supported.has(entry));
+      const reserves = supported.has(pib.sluiceAggregate.entry);
+      const steers = supported.has(pib.sluiceTunnel.entry);
+      const measures = supported.has(pib.sluiceProbe.entry);
       if (!reserves && this.#aggregates.size > 0) log.error("pdp.router-without-rsvp", { router });
       if (!steers && tunnels.length > 0) log.error("pdp.router-without-tunnels", { router });
-      return { aggregates: reserves === true, tunnels: steers === true };
+      if (!measures && probes.length > 0) log.error("pdp.router-without-stamp", { router });
+      return { aggregates: reserves, tunnels: steers, probes: measures };
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       log.warn("pdp.request-unreadable", { router, error: error.message });
-      return { aggregates: false, tunnels: false };
+      return { aggregates: false, tunnels: false, probes: false };
     }
   }
 
@@ -239,6 +254,11 @@ export class RouterLink implements Enforcement {
       const finals = finalsOf(bindings);
       if (finals.size > 0) this.#options.events().flowsFinal(finals);
       for (const report of aggregateReports(bindings)) this.#options.onAggregate?.(report);
+      const qualities = qualityReports(bindings);
+      if (qualities.length > 0) this.#options.onPathQuality?.(qualities);
+      const interim = interimCounters(bindings);
+      // A report without rows closes an interval.
+      if (interim.size > 0 || bindings.length === 0) this.#options.onInterim?.(interim, bindings.length === 0);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.#options.log.warn("pdp.accounting-unreadable", { error: error.message });

@@ -9,7 +9,7 @@ import type { PolicyTunnel } from "./tunnel-rows.js";
 
 export interface FlowsOfSession {
   readonly session: SessionId;
-  /** Name of its service class. */
+  /** Service class of flows that do not say theirs. */
   readonly class: string;
   readonly flows: readonly InstalledFlow[];
 }
@@ -35,7 +35,7 @@ export class SessionRows {
     const buckets = new Map<number, Binding>();
     const rows = flows.flatMap((installed) => {
       const { instance, flow, pool } = installed;
-      const targets = this.#targets.get(targetKey(className, pool));
+      const targets = this.#targets.get(targetKey(installed.class ?? className, pool));
       if (targets === undefined) return [];
       const { key, traffic } = flow;
       const parameters = this.#buckets.instanceOf(traffic);

@@ -1,7 +1,7 @@
 /** From a SIP message that a proxy sent along to what the session service works with. Pure. */
 import type { Refusal, RefusalReason } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
-import type { FlowDirection, SessionFlow } from "../../model/flow.js";
+import type { FlowDirection } from "../../model/flow.js";
 import { type IpAddress, type IpPrefix, parseAddress, prefixContains } from "../../model/ip.js";
 import { type SessionSide, sessionIdOf } from "../../model/session.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
@@ -11,8 +11,8 @@ import type { SessionDescription } from "../../sip/sdp/description.js";
 import { flowsOf, type MediaFlow, type Party } from "../../sip/sdp/flows.js";
 import { mediaPlace } from "../../sip/sdp/places.js";
 import { readSdp } from "../../sip/sdp/reader.js";
-import type { WayFlow } from "../pools/choose-pools.js";
-import type { SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
+import type { AskedFlow, FlowAsk } from "../negotiation/flow-ask.js";
+import type { AnsweredFlow, SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
 import type { Offer } from "../session-record.js";
 
 export interface ReadingRules {
@@ -148,7 +148,9 @@ function readFlows(offer: Offer, answer: string | undefined, context: FlowContex
     symmetric: rules.symmetric,
     ...(answerer === undefined ? {} : { answererAddress: answerer }),
   });
-  if (result.kind === "unusable") return refuse("mediaUnacceptable", result.text);
+  if (result.kind === "unusable") {
+    return refuse(result.reason === "insecure" ? "insecure" : "mediaUnacceptable", result.text);
+  }
   const own = offer.by === localParty(side) ? described.offer : described.answer;
   const stray = own === undefined ? undefined : strayAddress(own, rules);
   if (stray !== undefined) return refuse("mediaUnacceptable", `media address ${stray} is not in this access network`);
@@ -175,10 +177,22 @@ function namedAddresses(description: SessionDescription): readonly IpAddress[] {
   });
 }
 
-const reservation = (flow: MediaFlow, side: SessionSide): WayFlow => ({
+const reservation = (flow: MediaFlow, side: SessionSide): AskedFlow => ({
   direction: directionOf(flow, side),
   traffic: flow.traffic,
   key: flow.key,
+  ask: askOf(flow),
+});
+
+const askOf = ({ index, shared, media, component, sessionClass, need, least, security }: MediaFlow): FlowAsk => ({
+  index,
+  shared,
+  media,
+  isControl: component === "rtcp",
+  sessionClass,
+  need,
+  least,
+  security,
 });
 
 /** Where the offering party's first medium is. @param offer - one that could be read */
@@ -189,10 +203,10 @@ function placesOf(offer: Offer, side: SessionSide): SessionAttemptFacts["places"
   return offer.by === localParty(side) ? { local: address } : { far: address };
 }
 
-function sessionFlow(flow: MediaFlow, side: SessionSide): SessionFlow[] {
+function sessionFlow(flow: MediaFlow, side: SessionSide): AnsweredFlow[] {
   if (flow.key === undefined || flow.gate === "closed") return [];
   const { key, component, traffic } = flow;
-  return [{ key, component, direction: directionOf(flow, side), traffic }];
+  return [{ key, component, direction: directionOf(flow, side), traffic, ask: askOf(flow) }];
 }
 
 /** Where the answerer's media will most likely come from: the address of its Contact. */

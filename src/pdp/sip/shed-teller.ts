@@ -1,10 +1,9 @@
-/** Tells one proxy of sessions that were shed: a pool that goes may take thousands with it. */
+/** Tells one proxy of sessions that were shed, or ended by this server: a pool that goes may take thousands with it. */
 import type { PdpPeer } from "../../cops/endpoint/pdp-peer.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
-import type { ShedTreatment } from "../session-record.js";
 import type { HandleTable } from "./handle-table.js";
-import { shedDecision } from "./shed-decision.js";
+import { type Notice, shedDecision } from "./shed-decision.js";
 
 export interface ShedTellerOptions {
   readonly peer: Pick<PdpPeer, "decide">;
@@ -21,8 +20,8 @@ const WINDOW = 256;
 
 export class ShedTeller {
   readonly #options: ShedTellerOptions;
-  /** In the order in which they were shed. */
-  readonly #waiting = new Map<SessionId, ShedTreatment>();
+  /** In the order in which it became of them. */
+  readonly #waiting = new Map<SessionId, Notice>();
   #unreported = 0;
 
   constructor(options: ShedTellerOptions) {
@@ -30,26 +29,26 @@ export class ShedTeller {
   }
 
   /** A session that has no handle by its turn is over, or is told when the proxy has synchronised. */
-  tell(session: SessionId, treatment: ShedTreatment): void {
-    this.#waiting.set(session, treatment);
+  tell(session: SessionId, notice: Notice): void {
+    this.#waiting.set(session, notice);
     this.#goOn();
   }
 
   #goOn(): void {
-    for (const [session, treatment] of this.#waiting) {
+    for (const [session, notice] of this.#waiting) {
       if (this.#unreported >= WINDOW) return;
       this.#waiting.delete(session);
       const handle = this.#options.handles.handleOf(session);
-      if (handle !== undefined) this.#decide(session, handle, treatment);
+      if (handle !== undefined) this.#decide(session, handle, notice);
     }
   }
 
-  #decide(session: SessionId, handle: Buffer, treatment: ShedTreatment): void {
+  #decide(session: SessionId, handle: Buffer, notice: Notice): void {
     const { peer, agent, log, onTold } = this.#options;
     this.#unreported += 1;
     onTold(session);
     peer
-      .decide(handle, [shedDecision({ id: session }, treatment, agent)])
+      .decide(handle, [shedDecision({ id: session }, notice, agent)])
       .then(
         ({ reportType }) => {
           if (reportType !== "success") log.warn("pdp.shed-not-told", { session, report: reportType });

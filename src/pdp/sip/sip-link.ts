@@ -17,11 +17,14 @@ import { type SessionId, sessionIdOf } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
 import { refusalAnswer } from "../../sip/message/refusal.js";
+import { type Refresh, refreshOf } from "../liveness/session-timer.js";
+import { answerDirectives } from "../negotiation/granted-header.js";
 import type { SessionAnswer } from "../session-facts.js";
 import type { EndCause, SessionRecord } from "../session-record.js";
 import type { SessionService } from "../session-service.js";
 import { HandleTable } from "./handle-table.js";
 import { type ReadingRules, readAnswer, readInvite, readMessage, readReoffer } from "./message-reading.js";
+import { noticeOf } from "./shed-decision.js";
 import { ShedTeller } from "./shed-teller.js";
 
 export interface SipLinkOptions {
@@ -33,6 +36,8 @@ export interface SipLinkOptions {
   readonly agent: string;
   /** Told of each question and each answer, for the trace. */
   readonly onExchange?: (session: SessionId, message: string, action: "sent" | "received", proxy: string) => void;
+  /** Told of each message that sets or extends a session's timer (RFC 4028), and whether it passed now or is only said again. */
+  readonly onRefresh?: (session: SessionId, refresh: Refresh, when: "now" | "before") => void;
 }
 
 /** Sessions of a proxy that does not come back are let go after this time. */
@@ -81,8 +86,14 @@ export class SipLink {
   /** Success: what was decided is in use now; it is charged from here. */
   report(peer: PdpPeer, rpt: RptMessage): void {
     const session = this.#sessionOf(peer, rpt.handle);
-    if (session !== undefined && rpt.reportType === "success" && rpt.signaled.length > 0) {
-      this.#options.service.answered(session);
+    const octets = rpt.signaled[0];
+    if (session === undefined || rpt.reportType !== "success" || octets === undefined) return;
+    this.#options.service.answered(session);
+    try {
+      this.#refresh(session, readMessage(octets), "now");
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#options.log.warn("pdp.sip-unreadable", { peer: peer.pepId, error: error.message });
     }
   }
 
@@ -105,9 +116,13 @@ export class SipLink {
     for (const record of its) if (!isKnown(record)) await this.#options.service.release(record.id, "lost");
   }
 
-  /** Tells the proxy of a session that was shed, unasked. One that is away is told when it has synchronised. */
-  shed({ id, peer, shed, state }: SessionRecord): void {
-    if (shed !== undefined && state !== "releasing") this.#proxies.get(peer)?.teller.tell(id, shed.treatment);
+  /**
+   * Tells the proxy of a session that was shed, or that this server ended, unasked. One that is away is told when it has
+   * synchronised.
+   */
+  shed(record: SessionRecord): void {
+    const notice = record.state === "releasing" ? undefined : noticeOf(record);
+    if (notice !== undefined) this.#proxies.get(record.peer)?.teller.tell(record.id, notice);
   }
 
   closed(peer: PdpPeer, reason: string): void {
@@ -139,8 +154,9 @@ export class SipLink {
     if (session === undefined || record === undefined) return this.#answer(req, UNKNOWN);
     this.#trace(req, peer, session, "received", requestName(req.context));
     const answer = await this.#operate(record, event, message);
+    if (answer.admitted) this.#refresh(session, message, req.lpdp.length === 0 ? "now" : "before");
     this.#trace(req, peer, session, "sent", "DEC");
-    return this.#answer(req, answer);
+    return this.#answer(req, answer, isAccepted(message));
   }
 
   async #authorise(peer: PdpPeer, req: ReqMessage, invite: SipRequest): Promise<DecisionBody> {
@@ -169,7 +185,7 @@ export class SipLink {
       case "provisional":
       case "answer": {
         const answer = readAnswer(message, record, rules);
-        return answer.ok ? service.reserve(record.id, answer.value) : answer.refusal;
+        return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);
       }
       case "reoffer":
         return this.#reoffer(record, message);
@@ -177,6 +193,7 @@ export class SipLink {
       case "cancel":
       case "failure":
       case "timeout":
+      case "left":
         await service.release(record.id, causeOf(event, record));
         return { admitted: true, record };
     }
@@ -188,9 +205,11 @@ export class SipLink {
     const isAck = message.kind === "request" && (message as SipRequest).method === "ACK";
     if (message.kind === "response" || isAck) {
       const refused = message.kind === "response" && (message as SipResponse).status >= 300;
-      if (refused) return { admitted: true, record };
+      // RFC 4028 §7.4: a refresh need not carry an offer, and its answer then changes nothing.
+      const isRefresh = record.reoffer === undefined && message.body.length === 0;
+      if (refused || isRefresh) return { admitted: true, record };
       const answer = readAnswer(message, record, rules);
-      return answer.ok ? service.reserve(record.id, answer.value) : answer.refusal;
+      return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);
     }
     const callerTag = callerTagOf(message, record);
     const offer = readReoffer(message, { callerTag, side: record.side }, rules);
@@ -214,8 +233,19 @@ export class SipLink {
     return this.#proxies.get(peer.pepId)?.handles.sessionOf(handle);
   }
 
-  #answer(req: ReqMessage, answer: SessionAnswer): DecisionBody {
-    const directives = answer.admitted ? grantDirectives(req, answer.record) : this.#refusalDirectives(answer);
+  #refresh(session: SessionId, message: SipMessage, when: "now" | "before"): void {
+    const refresh = refreshOf(message);
+    if (refresh !== undefined) this.#options.onRefresh?.(session, refresh, when);
+  }
+
+  /** @param accepted - it is about a 2xx, which takes what was granted to the parties */
+  #answer(req: ReqMessage, answer: SessionAnswer, accepted = false): DecisionBody {
+    const { agent } = this.#options;
+    const directives = !answer.admitted
+      ? this.#refusalDirectives(answer)
+      : accepted
+        ? { ...grantDirectives(req, answer.record), ...answerDirectives(answer.record, agent) }
+        : grantDirectives(req, answer.record);
     const decision: CopsDecision = {
       context: req.context,
       command: answer.admitted ? COMMAND.install : COMMAND.remove,
@@ -258,7 +288,13 @@ function grantDirectives(req: ReqMessage, record: SessionRecord): SipDirectives 
     : { addHeaders: [], removeHeaders: [], session: record.id };
 }
 
-const causeOf = (event: "bye" | "cancel" | "failure" | "timeout", record: SessionRecord): EndCause =>
+/** Of the INVITE, or of a request in its dialog that carried an offer. */
+const isAccepted = (message: SipMessage): boolean =>
+  message.kind === "response" &&
+  Math.floor((message as SipResponse).status / 100) === 2 &&
+  message.cseq?.method !== "BYE";
+
+const causeOf = (event: "bye" | "cancel" | "failure" | "timeout" | "left", record: SessionRecord): EndCause =>
   record.refusal === undefined ? event : "refused";
 
 /** The tag of the dialog's caller: the one of the two that made this session's id. */

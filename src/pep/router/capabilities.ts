@@ -20,10 +20,16 @@ export interface RouterAbilities {
   readonly aggregates: boolean;
   /** It steers flows into tunnels. */
   readonly tunnels: boolean;
+  /** It measures paths to other edges. */
+  readonly probes: boolean;
 }
 
-export function installable({ aggregates, tunnels }: RouterAbilities): readonly Prc[] {
-  const without = [...(aggregates ? [] : [pib.sluiceAggregate]), ...(tunnels ? [] : [pib.sluiceTunnel])];
+export function installable({ aggregates, tunnels, probes }: RouterAbilities): readonly Prc[] {
+  const without = [
+    ...(aggregates ? [] : [pib.sluiceAggregate]),
+    ...(tunnels ? [] : [pib.sluiceTunnel]),
+    ...(probes ? [] : [pib.sluiceProbe]),
+  ];
   const entries = new Set(without.map(({ entry }) => entry));
   return INSTALLABLE.filter(({ entry }) => !entries.has(entry));
 }
@@ -32,7 +38,12 @@ export function capabilityBindings(
   { name, maxMessage }: RouterIdentity,
   abilities: RouterAbilities,
 ): readonly Binding[] {
-  const reported = abilities.aggregates ? [pib.sluiceUsage, pib.sluiceAggregateState] : [pib.sluiceUsage];
+  const reported = [
+    pib.sluiceUsage,
+    pib.sluiceInterim,
+    ...(abilities.aggregates ? [pib.sluiceAggregateState] : []),
+    ...(abilities.probes ? [pib.sluicePathQuality] : []),
+  ];
   const supported = [...installable(abilities), ...reported];
   return [
     ...supported.map((prc, index) =>

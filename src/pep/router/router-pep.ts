@@ -22,13 +22,17 @@ import type { Clock } from "../../model/clock.js";
 import { SluiceError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import type { SessionId } from "../../model/session.js";
-import { seconds } from "../../model/units.js";
+import { type Millis, seconds } from "../../model/units.js";
 import type { FlowCounters } from "../../model/usage.js";
 import { AggregateReports } from "./aggregate-reports.js";
 import { type ProvisionedAggregate, readAggregates, touchesAggregates } from "./aggregate-view.js";
 import type { Aggregates } from "./aggregates.js";
 import { capabilityBindings, installable, type RouterAbilities, type RouterIdentity } from "./capabilities.js";
 import { type PolicyReading, readChanges } from "./flow-view.js";
+import { InterimReports } from "./interim-reports.js";
+import { ProbeReports, type ProbeReportTimes } from "./probe-reports.js";
+import { type ProvisionedProbe, readProbes, touchesProbes } from "./probe-view.js";
+import type { Probes } from "./probes.js";
 import type { UsageJournal } from "./usage-journal.js";
 import { usageBindings } from "./usage-rows.js";
 
@@ -41,6 +45,8 @@ export interface RouterPepOptions {
   readonly aggregates?: Aggregates | undefined;
   /** Whether the kernel's back end steers into tunnels; without, a policy server that wants it is refused. */
   readonly tunnels?: boolean;
+  /** Absent: no path is measured, and a policy server that wants it is refused. */
+  readonly probes?: { readonly source: Probes; readonly times: ProbeReportTimes } | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Most instances that a policy server may install. */
@@ -54,6 +60,10 @@ const SYNCHRONIZE_AGAIN = seconds(1);
 export class RouterPep implements PepHandlers {
   readonly #options: RouterPepOptions;
   readonly #aggregates: AggregateReports | undefined;
+  readonly #probes: ProbeReports | undefined;
+  readonly #interim: InterimReports;
+  /** How often the policy server wants to hear what flows have carried so far. */
+  #accountingInterval: Millis | undefined;
   /** The policy server has been told that its complete policy is in force. */
   #inForce = false;
   #client: PepClient | undefined;
@@ -63,9 +73,14 @@ export class RouterPep implements PepHandlers {
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: RouterPepOptions) {
-    const { aggregates } = options;
+    const { aggregates, probes, kernel, clock, log } = options;
+    const send = (rows: readonly Binding[]): void => this.#tell(rows);
     this.#options = options;
-    if (aggregates !== undefined) this.#aggregates = new AggregateReports(aggregates, (rows) => this.#tell(rows));
+    if (aggregates !== undefined) this.#aggregates = new AggregateReports(aggregates, send);
+    if (probes !== undefined) {
+      this.#probes = new ProbeReports({ probes: probes.source, times: probes.times, clock, send });
+    }
+    this.#interim = new InterimReports({ kernel, clock, log, send: (rows) => this.#accountInterim(rows) });
     this.#store = this.#newStore();
   }
 
@@ -82,16 +97,20 @@ export class RouterPep implements PepHandlers {
 
   /** Waits for what is being applied. */
   async close(): Promise<void> {
+    this.#probes?.close();
+    this.#interim.end();
     await this.#client?.close();
     await this.#queue;
   }
 
-  up(): void {
+  up(accounting?: Millis): void {
+    this.#accountingInterval = accounting;
     this.#enqueue(() => this.#synchronize());
   }
 
   down(reason: string): void {
     this.#inForce = false;
+    this.#interim.end();
     this.#options.log.warn("router.policy-server-lost", { reason });
   }
 
@@ -117,6 +136,7 @@ export class RouterPep implements PepHandlers {
   async #synchronize(): Promise<void> {
     const { identity } = this.#options;
     this.#inForce = false;
+    this.#interim.end();
     this.#handle = Buffer.alloc(4);
     this.#handle.writeUInt32BE(++this.#handleNumber);
     this.#store = this.#newStore();
@@ -167,16 +187,22 @@ export class RouterPep implements PepHandlers {
     if (typeof reading === "string") return this.#fail(GPERR.unknownError, reading);
     const wanted = this.#readAggregates(transaction, scope);
     if (typeof wanted === "string") return this.#fail(GPERR.unknownError, wanted);
+    const probed = this.#readProbes(transaction, scope);
+    if (typeof probed === "string") return this.#fail(GPERR.unknownError, probed);
     const trace = scope === "complete" ? undefined : this.#traced(reading);
     trace?.(name, "received");
     const finals = await this.#enforce(reading, scope);
     this.#store.commit(transaction);
     if (wanted !== undefined) this.#aggregates?.set(wanted);
+    if (probed !== undefined) this.#probes?.set(probed);
     // Whoever was away when a flow ended hears its count again; a count heard twice counts once.
     this.#account(scope === "complete" ? this.#unclaimed() : finals);
     this.#report("success", encodeReport(reportOf(transaction.warnings)));
     trace?.("RPT", "sent");
-    if (scope === "complete") this.#inForce = true;
+    if (scope === "complete") {
+      this.#inForce = true;
+      this.#interim.begin(this.#accountingInterval);
+    }
     if (wanted !== undefined) this.#aggregates?.tell();
   }
 
@@ -187,6 +213,15 @@ export class RouterPep implements PepHandlers {
   ): readonly ProvisionedAggregate[] | string | undefined {
     if (this.#aggregates === undefined) return undefined;
     return scope === "complete" || touchesAggregates(transaction) ? readAggregates(transaction.after) : undefined;
+  }
+
+  /** As for aggregates. */
+  #readProbes(
+    transaction: PriTransaction,
+    scope: "complete" | "incremental",
+  ): readonly ProvisionedProbe[] | string | undefined {
+    if (this.#probes === undefined) return undefined;
+    return scope === "complete" || touchesProbes(transaction) ? readProbes(transaction.after) : undefined;
   }
 
   /** Tells of a message once for each session that it is about. */
@@ -226,6 +261,11 @@ export class RouterPep implements PepHandlers {
     if (this.#inForce) this.#accounting(rows);
   }
 
+  /** One message, also without rows: that one says that all of an interval has been told. */
+  #accountInterim(rows: readonly Binding[]): void {
+    this.#client?.report(this.#handle, { type: "accounting", named: encodeClientSi(rows) });
+  }
+
   #accounting(rows: readonly Binding[]): void {
     for (const named of encodeClientSi(rows)) {
       this.#client?.report(this.#handle, { type: "accounting", named: [named] });
@@ -247,7 +287,11 @@ export class RouterPep implements PepHandlers {
   }
 
   #abilities(): RouterAbilities {
-    return { aggregates: this.#aggregates !== undefined, tunnels: this.#options.tunnels === true };
+    return {
+      aggregates: this.#aggregates !== undefined,
+      tunnels: this.#options.tunnels === true,
+      probes: this.#probes !== undefined,
+    };
   }
 
   /** Decisions are put into force and reported one after the other: RFC 3084 §3.3 wants reports in order. */

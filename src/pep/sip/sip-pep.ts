@@ -132,6 +132,10 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     return this.#options.store.find(callId, tags)?.context;
   }
 
+  known(): readonly DialogContext[] {
+    return this.#options.store.all().flatMap(({ context, phase }) => (phase === "ending" ? [] : [context]));
+  }
+
   up(): void {
     this.#options.log.info("proxy.policy-server-up");
   }

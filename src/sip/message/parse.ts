@@ -1,4 +1,4 @@
-/** Octets of one datagram to a message (RFC 3261 §7, §18.3). Says what is wrong; whether to answer is the validator's. */
+/** Octets of one message to a value (RFC 3261 §7, §18.3). Says what is wrong; whether to answer is the validator's. */
 import { DecodeError } from "../../model/errors.js";
 import { parseNumber } from "./grammar.js";
 import { type HeaderLine, hasControl, parseHeaderLine } from "./header-line.js";
@@ -18,9 +18,14 @@ export type ParseResult =
   | { readonly kind: "keepalive" };
 
 /**
+ * @param framing - `stream`: the message was cut out of one by its Content-Length, or could not be
  * @throws DecodeError SIP_TOO_LARGE, SIP_START_LINE, SIP_TOO_MANY_HEADERS: what cannot even be answered.
  */
-export function parseMessage(octets: Buffer, limits: MessageLimits = DEFAULT_MESSAGE_LIMITS): ParseResult {
+export function parseMessage(
+  octets: Buffer,
+  limits: MessageLimits = DEFAULT_MESSAGE_LIMITS,
+  framing: "message" | "stream" = "message",
+): ParseResult {
   // One octet more is let in, to be able to answer 513 to a request that is too large; twice is not worth an answer.
   if (octets.length > limits.messageOctets * 2) {
     throw fail("SIP_TOO_LARGE", `the datagram has ${octets.length} octets`, 0, "message");
@@ -38,6 +43,7 @@ export function parseMessage(octets: Buffer, limits: MessageLimits = DEFAULT_MES
   if (octets.length > limits.messageOctets) defects.push({ kind: "size", text: "message too large" });
   const headers = readHeaders(lines, limits, defects);
   const body = takeBody(blank < 0 ? Buffer.alloc(0) : octets.subarray(blank + 4), headers, defects);
+  if (framing === "stream") defects.push(...streamDefects(headers, limits));
   return build(startLine, headers, { body, defects, start });
 }
 
@@ -114,6 +120,14 @@ function takeBody(rest: Buffer, headers: readonly HeaderLine[], defects: Defect[
     return rest;
   }
   return rest.subarray(0, length);
+}
+
+/** §20.14: over a stream the length must be there. One that is too large was not waited for. */
+function streamDefects(headers: readonly HeaderLine[], limits: MessageLimits): Defect[] {
+  const announced = headers.find((line) => line.key === "content-length")?.value;
+  if (announced === undefined) return [{ kind: "syntax", text: "Content-Length" }];
+  const isLarge = /^\d+$/.test(announced) && Number(announced) > limits.messageOctets;
+  return isLarge ? [{ kind: "size", text: "message too large" }] : [];
 }
 
 function fail(code: string, message: string, offset: number, object: string): DecodeError {

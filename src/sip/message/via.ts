@@ -31,7 +31,12 @@ export function parseVia(text: string): Via | undefined {
 /** `host:port` of the sender, as §17.2.3 compares it. The default port is not filled in, since the sender did not. */
 export const sentBy = (via: HostPort): string => `${via.host}:${via.port ?? ""}`;
 
-/** A Via value for what we send ourselves. `rport` asks the next hop to answer to our port (RFC 3581 §3). */
-export function formatVia(local: { readonly address: string; readonly port: number }, branch: string): string {
-  return `SIP/2.0/UDP ${bracketHost(local.address)}:${local.port};branch=${branch};rport`;
+/** A Via value for what we send ourselves. Over UDP `rport` asks the next hop to answer to our port (RFC 3581 §3). */
+export function formatVia(
+  local: { readonly address: string; readonly port: number; readonly transport: string },
+  branch: string,
+): string {
+  const rport = local.transport === "udp" ? ";rport" : "";
+  const place = `${bracketHost(local.address)}:${local.port}`;
+  return `SIP/2.0/${local.transport.toUpperCase()} ${place};branch=${branch}${rport}`;
 }

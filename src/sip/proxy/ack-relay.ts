@@ -1,5 +1,7 @@
 /** ACKs for 2xx: passed on without a transaction (RFC 3261 §16.11); one that carries an answer is shown to the policy. */
 import type { Call } from "./call.js";
+import type { Outgoing, Unroutable } from "./forwarder.js";
+import { flowOnwards } from "./onward-flow.js";
 import type { Arrival, RelayHost } from "./relay.js";
 
 export class AckRelay {
@@ -17,13 +19,13 @@ export class AckRelay {
     // §16.3: an ACK is never answered, so one that has gone too far is dropped.
     if (request.maxForwards === 0 || request.toTag === undefined) return;
     if (call === undefined || call.ending !== undefined || request.body.length === 0) {
-      this.forward(arrival);
+      this.forward(arrival, call);
       return;
     }
     const number = request.cseq?.number ?? 0;
     const before = this.shown.get(call);
     if (before?.number === number) {
-      if (before.decided) this.forward(arrival);
+      if (before.decided) this.forward(arrival, call);
       return;
     }
     const state = { number, decided: false };
@@ -32,19 +34,24 @@ export class AckRelay {
       // It cannot be refused (§17.1.1.3 has no answer to it): without a reservation the media is best effort.
       await call.decide(() => call.policy.reoffer(call.context, request));
       state.decided = true;
-      this.forward(arrival);
+      this.forward(arrival, call);
     });
     if (!held) this.shown.delete(call);
   }
 
-  private forward(arrival: Arrival): void {
-    const { request, local } = arrival;
+  private forward(arrival: Arrival, call: Call | undefined): void {
+    const { request, local, remote } = arrival;
     // An ACK whose target is this proxy itself would come back for ever.
     if (this.host.branches.isLoop(request, (via) => this.host.isSelf(via))) return;
-    const wish = { arrival: local, branch: this.host.branches.stateless(request) };
-    void this.host.forwarder.prepare(request, wish).then((outgoing) => {
-      if (outgoing.kind === "unroutable") return;
-      this.host.wire.send(outgoing.request, outgoing, () => undefined);
-    });
+    const branch = this.host.branches.stateless(request);
+    const edits = { addHeaders: call?.headersOfAck(request) ?? [] };
+    const wish = { arrival: local, source: remote, branch, edits, flow: flowOnwards(this.host, call, request) };
+    const send = (outgoing: Outgoing | Unroutable): void => {
+      if (outgoing.kind === "ready") this.host.wire.send(outgoing.request, outgoing, () => undefined);
+    };
+    // At once where nothing must be waited for: a BYE that follows closely must not overtake it.
+    const now = this.host.forwarder.prepareNow(request, wish);
+    if (now === undefined) void this.host.forwarder.prepare(request, wish).then(send);
+    else send(now);
   }
 }

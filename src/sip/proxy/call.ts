@@ -2,7 +2,7 @@
 import type { Clock } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
 import type { ExtraHeader } from "../message/build.js";
-import type { SipMessage, SipResponse } from "../message/message.js";
+import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
 import type { DialogEnder } from "./dialog-ender.js";
 import type { DialogLegs, DialogParty } from "./dialog-legs.js";
 import { applyEdits } from "./forwarder.js";
@@ -42,6 +42,11 @@ export class Call {
   /** Set while this proxy ends the dialog itself. */
   ender: DialogEnder | undefined;
   private readonly notices = new Map<DialogParty, readonly ExtraHeader[]>();
+  /** What the ACK of a party's last INVITE is to carry. */
+  private readonly ackHeaders = new Map<
+    DialogParty,
+    { readonly number: number; readonly headers: readonly ExtraHeader[] }
+  >();
   private readonly options: CallOptions;
   private tail: Promise<void> = Promise.resolve();
   private waiting = 0;
@@ -141,6 +146,18 @@ export class Call {
     if (addHeaders === undefined) return response;
     this.notices.delete(party);
     return applyEdits(response, { addHeaders });
+  }
+
+  /** A 2xx goes on: its ACK, and every repetition of it, gets `headers`. */
+  onAck(accepted: SipResponse, headers: readonly ExtraHeader[]): void {
+    const number = accepted.cseq?.number ?? 0;
+    this.ackHeaders.set(this.partyOf(accepted), { number, headers });
+  }
+
+  /** RFC 3261 §13.2.2.4: an ACK has the CSeq number of its INVITE. */
+  headersOfAck(ack: SipRequest): readonly ExtraHeader[] {
+    const kept = this.ackHeaders.get(this.partyOf(ack));
+    return kept !== undefined && kept.number === ack.cseq?.number && this.isOwn(ack) ? kept.headers : [];
   }
 
   isFromCaller(message: SipMessage): boolean {

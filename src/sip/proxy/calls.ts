@@ -25,6 +25,11 @@ export class Calls {
     return this.live.size >= this.options.limits.dialogs;
   }
 
+  /** Those whose context fits. */
+  filter(fits: (context: DialogContext) => boolean): readonly Call[] {
+    return [...this.live.values()].filter(({ context }) => fits(context));
+  }
+
   get(session: SessionId): Call | undefined {
     return this.live.get(session);
   }

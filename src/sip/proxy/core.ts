@@ -1,6 +1,6 @@
 /**
- * The proxy core (RFC 3261 §16): takes datagrams apart, finds what they belong to, and hands each request to the relay that
- * sees it through. Transaction-stateful, one target for each request, over UDP.
+ * The proxy core (RFC 3261 §16): takes messages apart, finds what they belong to, and hands each request to the relay that
+ * sees it through. Transaction-stateful, one target for each request.
  */
 import { randomBytes } from "node:crypto";
 import { formatEndpoint } from "../../model/ip.js";
@@ -11,22 +11,27 @@ import { type ParseResult, parseMessage } from "../message/parse.js";
 import { parseSipUri } from "../message/uri.js";
 import { isAnswerable, isValidResponse, type Rejection, validateRequest } from "../message/validate.js";
 import { TransactionLayer } from "../transaction/transaction-layer.js";
-import type { SocketAddress } from "../transport/transport.js";
-import { stampReceived } from "../transport/via-routing.js";
+import { FlowTokens } from "../transport/flow-token.js";
+import type { Destination, FlowId, LocalPoint } from "../transport/transport.js";
+import { framingOf, stampReceived } from "../transport/via-routing.js";
 import { AckRelay } from "./ack-relay.js";
 import { BranchMaker } from "./branch.js";
 import { Calls } from "./calls.js";
-import { withRequest } from "./dialog-legs.js";
+import { type DialogParty, withRequest } from "./dialog-legs.js";
 import { endCall } from "./end-call.js";
 import { Forwarder } from "./forwarder.js";
 import { InviteRelay } from "./invite-relay.js";
 import { reofferRules, sessionRules, strangerRules } from "./invite-rules.js";
+import { Leavers } from "./leavers.js";
 import { LogLimiter } from "./log-limiter.js";
 import { limitsOf, type ProxyLimits, type ProxyOptions, timersOf } from "./options.js";
 import type { DialogContext, SessionControl, SessionEnding } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
+import { checkRequest, isForProxy } from "./request-checks.js";
 import { RequestRelay } from "./request-relay.js";
 import { Router } from "./routing.js";
+import { UserDesk } from "./user-desk.js";
+import type { Answer } from "./user-services.js";
 import { Wire } from "./wire.js";
 
 /** Since the start. */
@@ -42,14 +47,7 @@ export interface ProxyCounters {
   overloaded: number;
 }
 
-type Ends = { readonly remote: SocketAddress; readonly local: SocketAddress };
-
-/** A check that failed: its answer. */
-interface Unwanted {
-  readonly status: number;
-  readonly phrase: string;
-  readonly headers?: readonly { readonly name: string; readonly value: string }[];
-}
+type Ends = { readonly remote: Destination; readonly local: LocalPoint };
 
 export class ProxyCore implements SessionControl {
   readonly counters: ProxyCounters = { received: 0, unreadable: 0, rejected: 0, stray: 0, overloaded: 0 };
@@ -62,6 +60,9 @@ export class ProxyCore implements SessionControl {
   private readonly log: LogLimiter;
   private readonly host: RelayHost;
   private readonly acks: AckRelay;
+  /** Of the proxy's own users, if it has any. */
+  readonly users: UserDesk | undefined;
+  private readonly leavers: Leavers | undefined;
   /** By their server transactions: what a CANCEL reaches. */
   private readonly invites = new WeakMap<SipRequest, InviteRelay>();
 
@@ -71,24 +72,35 @@ export class ProxyCore implements SessionControl {
     const timers = timersOf(options);
     this.branches = new BranchMaker(options.random ?? randomBytes);
     this.layer = new TransactionLayer({ clock, timers, limit: this.limits.transactions });
-    this.router = new Router(options.table, transport.locals);
+    this.router = new Router(options.table, transport.locals, (user) => this.users?.agent(user));
     this.calls = new Calls({ clock, logger, policy, limits: this.limits }, timers);
     this.wire = new Wire(options, (message) => this.calls.sessionOf(message));
     this.log = new LogLimiter(clock, logger);
     const { branches, router } = this;
+    const services = options.users;
+    this.users = services === undefined ? undefined : new UserDesk({ services, router, clock, logger });
     this.host = {
       layer: this.layer,
       wire: this.wire,
-      forwarder: new Forwarder({ router, branches, transport, resolver: options.resolver }),
+      forwarder: new Forwarder({ router, branches, transport, resolver: options.resolver, tokens: new FlowTokens() }),
       branches,
       clock,
       timers,
       limits: this.limits,
       logger,
       isSelf: (place) => router.isSelf(place),
+      isOurs: (uri) => this.isOurs(uri),
+      locate: (request) => this.users?.locate(request),
+      agentOn: (flow, who) => this.users?.agentOn(flow, who),
+      flowTo: (context, party) => this.flowTo(context, party),
     };
     this.acks = new AckRelay(this.host);
-    transport.onDatagram((octets, remote, local) => this.receive(octets, { remote, local }));
+    this.leavers = services && new Leavers({ ...services, clock, logger, policy, calls: this.calls, control: this });
+    transport.onMessage((octets, remote, local) => this.receive(octets, { remote, local }));
+    transport.onFlowClosed((flow) => {
+      this.layer.flowClosed(flow.id);
+      this.leavers?.flowClosed(flow.id);
+    });
   }
 
   get liveDialogs(): number {
@@ -118,13 +130,14 @@ export class ProxyCore implements SessionControl {
   /** Stops all timers. Sessions stay with the policy, which recalls them after the restart. */
   close(): void {
     this.layer.close();
+    this.leavers?.close();
   }
 
   private receive(octets: Buffer, ends: Ends): void {
     this.counters.received += 1;
     let parsed: ParseResult;
     try {
-      parsed = parseMessage(octets, this.limits.message);
+      parsed = parseMessage(octets, this.limits.message, framingOf(ends.local));
     } catch (error) {
       this.unreadable(ends, error);
       return;
@@ -162,7 +175,7 @@ export class ProxyCore implements SessionControl {
     const { status, phrase } = rejection;
     this.log.warn("sip.request.rejected", () => ({ status, phrase, from: ends.remote.address }));
     const stamped = stampReceived(request, ends.remote);
-    this.wire.responses(ends.local)(rejectionOf(stamped, rejection, this.branches.tag()), () => undefined);
+    this.wire.responses(ends).send(rejectionOf(stamped, rejection, this.branches.tag()), () => undefined);
   }
 
   private onResponse(response: SipResponse, ends: Ends): void {
@@ -179,7 +192,8 @@ export class ProxyCore implements SessionControl {
     this.wire.trace("received", request, arrival);
     if (this.layer.receiveRequest(request)) return;
     if (request.method === "ACK") {
-      this.acks.onAck(arrival, this.callOf(request));
+      // It has no answer: one that its sender may not send is dropped.
+      if (this.users?.refuse(arrival) === undefined) this.acks.onAck(arrival, this.callOf(request));
       return;
     }
     if (request.method === "CANCEL") {
@@ -190,49 +204,43 @@ export class ProxyCore implements SessionControl {
       this.overload(arrival);
       return;
     }
-    const unwanted = this.checkRequest(request);
+    const unwanted = checkRequest(request, { branches: this.branches, router: this.router });
     if (unwanted !== undefined) {
       this.answer(arrival, unwanted);
       return;
     }
-    if (request.method === "INVITE") {
-      this.onInvite(arrival);
-      return;
-    }
-    if (request.toTag === undefined && this.isForUs(request)) {
+    if (request.toTag === undefined && request.method !== "INVITE" && isForProxy(request, this.router)) {
       this.answerOwn(arrival);
       return;
     }
-    new RequestRelay(this.host, arrival, this.callOf(request)).start();
+    const refused = this.users?.refuse(arrival);
+    if (refused !== undefined) this.answer(arrival, refused);
+    else this.relay({ ...arrival, request: this.users?.withoutCredentials(request) ?? request });
   }
 
-  /** §16.3, in its order; syntax and scheme were the validator's. */
-  private checkRequest(request: SipRequest): Unwanted | undefined {
-    // §16.3 step 3. An OPTIONS that ends here may be answered as if it were for us (§11.1).
-    if (request.maxForwards === 0 && request.method !== "OPTIONS") return { status: 483, phrase: "Too Many Hops" };
-    // §16.3 step 4.
-    if (this.branches.isLoop(request, (via) => this.router.isSelf(via)))
-      return { status: 482, phrase: "Loop Detected" };
-    // §16.3 step 5: this proxy knows no extension by name.
-    const required = request.headerList("proxy-require");
-    if (required.length === 0) return undefined;
-    const headers = [{ name: "Unsupported", value: required.join(", ") }];
-    return { status: 420, phrase: "Bad Extension", headers };
+  private relay(arrival: Arrival): void {
+    if (arrival.request.method === "INVITE") this.onInvite(arrival);
+    else new RequestRelay(this.host, arrival, this.callOf(arrival.request)).start();
   }
 
-  private isForUs(request: SipRequest): boolean {
-    if (request.maxForwards === 0 || request.method === "REGISTER") return true;
-    const preprocessed = this.router.preprocess(request);
-    const uri = parseSipUri(preprocessed.requestUri);
-    return preprocessed.routes.length === 0 && uri?.user === undefined && uri !== undefined && this.router.isOurs(uri);
-  }
-
-  /** §11.2: OPTIONS to the proxy itself. There is no registrar: users stand in a table. */
+  /** §11.2: OPTIONS to the proxy itself. §10.3: REGISTER, if it has users of its own. */
   private answerOwn(arrival: Arrival): void {
-    if (arrival.request.method === "OPTIONS") {
+    if (arrival.request.method === "REGISTER" && this.users !== undefined) {
+      this.answerRegister(arrival, this.users.register(arrival));
+    } else if (arrival.request.method === "OPTIONS") {
       const headers = [{ name: "Allow", value: "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO" }];
       this.startAnswer(arrival, responseTo(arrival.request, 200, { headers, toTag: this.branches.tag() }));
     } else this.startAnswer(arrival, responseTo(arrival.request, 501, { toTag: this.branches.tag() }));
+  }
+
+  private answerRegister(arrival: Arrival, answer: Answer): void {
+    const { status, phrase, headers = [] } = answer;
+    const { flow } = arrival.remote;
+    if (status === 200 && flow !== undefined) this.leavers?.registered(flow);
+    const response = responseTo(arrival.request, status, { phrase, headers, toTag: this.branches.tag() });
+    // §8.2.7: a challenge keeps no state. What was carried out must not be carried out again when it is repeated.
+    if (status === 401 || status === 403) this.wire.responses(arrival).send(response, () => undefined);
+    else this.startAnswer(arrival, response);
   }
 
   private onInvite(arrival: Arrival): void {
@@ -253,7 +261,8 @@ export class ProxyCore implements SessionControl {
       this.overload(arrival);
       return;
     }
-    const unroutable = this.host.forwarder.check(request);
+    // Who is called may stand in a directory: then that is asked first.
+    const unroutable = this.users === undefined ? this.host.forwarder.check(request, arrival.remote) : undefined;
     // A request that a policy may still give a next hop is not refused for want of a route.
     if (unroutable !== undefined && unroutable.phrase !== "No Route") {
       this.answer(arrival, unroutable);
@@ -302,17 +311,27 @@ export class ProxyCore implements SessionControl {
 
   private contextOf(arrival: Arrival, session: SessionId): DialogContext {
     const { request, remote } = arrival;
-    const uri = parseSipUri(this.router.preprocess(request).requestUri);
     return {
       session,
       callId: request.callId,
       callerTag: request.fromTag ?? "",
       calleeTag: undefined,
-      side: uri !== undefined && this.router.isOurs(uri) ? "terminating" : "originating",
+      side: this.isOurs(this.router.preprocess(request).requestUri) ? "terminating" : "originating",
       caller: request.from?.uri ?? "",
       callee: request.requestUri,
       source: remote,
     };
+  }
+
+  private isOurs(text: string): boolean {
+    const uri = parseSipUri(text);
+    return uri !== undefined && this.router.isOurs(uri);
+  }
+
+  /** Of a registered agent the connection that it has now, of others the one that the dialog began with. */
+  private flowTo({ agents, legs }: DialogContext, party: DialogParty): FlowId | undefined {
+    const agent = agents?.[party];
+    return (agent === undefined ? undefined : this.users?.flowOf(agent)) ?? legs?.[party].flow;
   }
 
   private overload(arrival: Arrival): void {
@@ -322,15 +341,15 @@ export class ProxyCore implements SessionControl {
     const refusal = { status: 503, phrase: "Service Unavailable", headers };
     // Without state: that is what there is too much of.
     const response = refusalTo(arrival.request, refusal, this.branches);
-    this.wire.responses(arrival.local)(response, () => undefined);
+    this.wire.responses(arrival).send(response, () => undefined);
   }
 
-  private answer(arrival: Arrival, unwanted: Unwanted): void {
+  private answer(arrival: Arrival, unwanted: Answer): void {
     this.counters.rejected += 1;
     this.startAnswer(arrival, refusalTo(arrival.request, unwanted, this.branches));
   }
 
   private startAnswer(arrival: Arrival, response: SipResponse): void {
-    this.layer.startServer(arrival.request, this.wire.responses(arrival.local)).respond(response);
+    this.layer.startServer(arrival.request, this.wire.responses(arrival)).respond(response);
   }
 }

@@ -1,6 +1,7 @@
 /** Ends a dialog at both parties: carries out what the machine of take-down.ts says. Thin. */
 import type { ExtraHeader } from "../message/build.js";
 import type { SipRequest } from "../message/message.js";
+import type { FlowId } from "../transport/transport.js";
 import { byeTo, type DialogLegs, type DialogParty } from "./dialog-legs.js";
 import type { Outgoing } from "./forwarder.js";
 import type { RelayHost } from "./relay.js";
@@ -11,6 +12,10 @@ export interface DialogEnderParts {
   readonly legs: DialogLegs;
   /** Put on both BYEs. */
   readonly headers: readonly ExtraHeader[];
+  /** Its requests do not pass here. */
+  readonly isDirect: boolean;
+  /** The connection that a party is reached by now, if by any. */
+  readonly flowTo: (party: DialogParty) => FlowId | undefined;
   /** Both parties are out of it. @param bye - that to the callee */
   readonly over: (bye: SipRequest) => void;
 }
@@ -57,7 +62,7 @@ export class DialogEnder {
   /** BYEs are retransmitted by their transactions. There are at most two for each dialog that is remembered. */
   private send(party: DialogParty): void {
     const failed = () => this.step({ kind: "failed", party });
-    const wish = { arrival: this.parts.legs[party].local };
+    const wish = { arrival: this.parts.legs[party].local, flow: this.parts.flowTo(party) };
     const go = (outgoing: Outgoing): void => {
       this.host.layer.startClient(outgoing.request, this.host.wire.requests(outgoing.local, outgoing.remote), {
         response: ({ status }) => {

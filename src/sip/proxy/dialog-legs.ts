@@ -6,7 +6,7 @@ import type { ExtraHeader } from "../message/build.js";
 import { makeHeaderLine } from "../message/header-line.js";
 import { SipRequest, type SipResponse } from "../message/message.js";
 import { parseNameAddr, parseSipUri, type SipUri } from "../message/uri.js";
-import type { SocketAddress } from "../transport/transport.js";
+import type { FlowId, LocalPoint } from "../transport/transport.js";
 
 export type DialogParty = "caller" | "callee";
 
@@ -16,7 +16,9 @@ export interface DialogLeg {
   /** What lies between this proxy and the party, the nearest first. */
   readonly routes: readonly string[];
   /** The address of this proxy that faces the party. */
-  readonly local: SocketAddress;
+  readonly local: LocalPoint;
+  /** The connection that alone leads to the party. */
+  readonly flow?: FlowId | undefined;
   /** The highest CSeq number that went to the party in the other's name; 0 if none did. */
   readonly cseq: number;
   /** The party's From or To, tag included. */
@@ -27,6 +29,8 @@ export type DialogLegs = Readonly<Record<DialogParty, DialogLeg>>;
 
 /** Between the last number that this proxy remembers and its own: a restarted one has forgotten the latest (§12.2.2). */
 const CSEQ_GAP = 100;
+/** Of a dialog whose requests do not pass: the parties count on among themselves. */
+const UNSEEN_GAP = 1_000_000;
 const CSEQ_MAX = 2 ** 31 - 1;
 
 export const otherParty = (party: DialogParty): DialogParty => (party === "caller" ? "callee" : "caller");
@@ -34,37 +38,52 @@ export const otherParty = (party: DialogParty): DialogParty => (party === "calle
 export interface DialogStart {
   /** The INVITE as it came, and the address that it came to. */
   readonly invite: SipRequest;
-  readonly callerSide: SocketAddress;
+  readonly callerSide: LocalPoint;
+  readonly callerFlow?: FlowId | undefined;
   /** The 2xx as it came, and the address that the INVITE left from. */
   readonly accepted: SipResponse;
-  readonly calleeSide: SocketAddress;
+  readonly calleeSide: LocalPoint;
+  readonly calleeFlow?: FlowId | undefined;
 }
 
 /** Legs of the dialog that a 2xx makes; undefined if a party gave no Contact. */
 export function legsOf(start: DialogStart, isSelf: (uri: SipUri) => boolean): DialogLegs | undefined {
-  const { invite, callerSide, accepted, calleeSide } = start;
+  const { invite, callerSide, callerFlow, accepted, calleeSide, calleeFlow } = start;
+  const before = invite.recordRoutes.length;
   const [caller, callee] = [invite.contact?.uri, accepted.contact?.uri];
   const [from, to] = [invite.header("from"), accepted.header("to")];
   if (caller === undefined || callee === undefined || from === undefined || to === undefined) return undefined;
   const number = invite.cseq?.number ?? 0;
   return {
     // §12.1.1: the callee's route set is the Record-Route as it arrives. Of it, this lies between the caller and here.
-    caller: { target: caller, routes: invite.recordRoutes, local: callerSide, cseq: 0, name: from },
-    callee: { target: callee, routes: routesBeyond(accepted, isSelf), local: calleeSide, cseq: number, name: to },
+    caller: { target: caller, routes: invite.recordRoutes, local: callerSide, flow: callerFlow, cseq: 0, name: from },
+    callee: {
+      target: callee,
+      routes: routesBeyond(accepted, { before, isSelf }),
+      local: calleeSide,
+      flow: calleeFlow,
+      cseq: number,
+      name: to,
+    },
   };
 }
 
 /**
  * The caller's route set is the 2xx's Record-Route in reverse (§12.1.2); the part after this proxy's own entry is what
- * lies between it and the callee.
+ * lies between it and the callee. Without an entry of its own it is the part after the `before` entries that the INVITE had
+ * when it came here.
  */
-export function routesBeyond(accepted: SipResponse, isSelf: (uri: SipUri) => boolean): string[] {
+export function routesBeyond(
+  accepted: SipResponse,
+  { before, isSelf }: { readonly before: number; readonly isSelf: (uri: SipUri) => boolean },
+): string[] {
   const routes = accepted.recordRoutes.toReversed();
   const isOurs = (route: string): boolean => {
     const uri = routeUri(route);
     return uri !== undefined && isSelf(uri);
   };
-  return routes.slice(routes.findLastIndex(isOurs) + 1);
+  const last = routes.findLastIndex(isOurs);
+  return routes.slice(last < 0 ? before : last + 1);
 }
 
 /** The URI of an entry of Route or Record-Route. */
@@ -91,14 +110,17 @@ export function withRefresh(
   };
 }
 
+export interface ByeParts {
+  readonly callId: string;
+  readonly headers: readonly ExtraHeader[];
+  /** The dialog's requests have not passed here. */
+  readonly isDirect?: boolean;
+}
+
 /** A BYE to `party` in the other's name (§12.2.1.1, §15.1.1), as if it had just arrived here: without Via. */
-export function byeTo(
-  legs: DialogLegs,
-  party: DialogParty,
-  { callId, headers }: { readonly callId: string; readonly headers: readonly ExtraHeader[] },
-): SipRequest {
+export function byeTo(legs: DialogLegs, party: DialogParty, { callId, headers, isDirect }: ByeParts): SipRequest {
   const { target, routes, cseq, name } = legs[party];
-  const number = Math.min(cseq + CSEQ_GAP, CSEQ_MAX);
+  const number = Math.min(cseq + (isDirect === true ? UNSEEN_GAP : CSEQ_GAP), CSEQ_MAX);
   const lines = [
     ...routes.map((route) => makeHeaderLine("Route", route)),
     makeHeaderLine("From", legs[otherParty(party)].name),

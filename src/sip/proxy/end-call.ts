@@ -15,7 +15,9 @@ export function endCall(host: RelayHost, call: Call, ending: SessionEnding): boo
     callId,
     legs,
     headers: ending.headers,
-    over: (bye) => void call.end("bye", bye),
+    isDirect: call.context.direct === true,
+    flowTo: (party) => host.flowTo(call.context, party),
+    over: (bye) => void call.end(ending.kind ?? "bye", bye),
   });
   call.ender.start();
   return true;

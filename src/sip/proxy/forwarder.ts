@@ -1,26 +1,35 @@
-/** Makes the request that goes on out of the one that came: RFC 3261 §16.6. */
-import { parseAddress } from "../../model/ip.js";
-import type { HostPort } from "../message/grammar.js";
+/** Makes the request that goes on out of the one that came: RFC 3261 §16.6, with RFC 5626 §5.3 for connections. */
 import type { SipMessage, SipRequest } from "../message/message.js";
 import { formatVia } from "../message/via.js";
-import { localFor, type SipTransport, type SocketAddress, sameSocket } from "../transport/transport.js";
-import { DEFAULT_PORT } from "../transport/via-routing.js";
+import type { FlowTokens } from "../transport/flow-token.js";
+import {
+  type Destination,
+  type FlowId,
+  isWebSocket,
+  type LocalPoint,
+  localFor,
+  type SipTransport,
+} from "../transport/transport.js";
 import type { BranchMaker } from "./branch.js";
+import { type Hop, literalHop } from "./hop.js";
 import type { HostResolver } from "./options.js";
 import type { Edits } from "./policy.js";
-import { decrementMaxForwards, type Router, recordRouteOf } from "./routing.js";
+import { onlyFlowTo, routedFlow, withRecordRoutes } from "./record-route.js";
+import { decrementMaxForwards, type Router } from "./routing.js";
 
 export interface Outgoing {
   readonly kind: "ready";
   /** With our Via on top. */
   readonly request: SipRequest;
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
+  readonly local: LocalPoint;
+  readonly remote: Destination;
+  /** This proxy is in the dialog's path. */
+  readonly recorded: boolean;
 }
 
 export interface Unroutable {
   readonly kind: "unroutable";
-  readonly status: 400 | 404 | 503;
+  readonly status: 400 | 403 | 404 | 430 | 503;
   readonly phrase: string;
 }
 
@@ -28,18 +37,41 @@ export interface ForwarderOptions {
   readonly router: Router;
   readonly branches: BranchMaker;
   readonly transport: SipTransport;
+  readonly tokens: FlowTokens;
   readonly resolver?: HostResolver | undefined;
 }
 
 /** Methods whose dialogs this proxy stays in (§16.6 step 4). */
 const DIALOG_MAKERS = new Set(["INVITE", "SUBSCRIBE", "REFER"]);
 
+/** §18.1.1: octets of the largest request that goes by UDP where the path's MTU is unknown. */
+export const LARGEST_BY_UDP = 1300;
+
 export interface ForwardWish {
   /** The local address that the request arrived at. */
-  readonly arrival: SocketAddress;
+  readonly arrival: LocalPoint;
+  /** Where it came from; none for what this proxy makes itself. */
+  readonly source?: Destination | undefined;
   readonly edits?: Edits;
-  readonly nextHop?: HostPort | undefined;
+  /** Taken instead of what the request says. */
+  readonly nextHop?: Hop | undefined;
+  /** Taken instead of all else: the connection that the request must go by. */
+  readonly flow?: FlowId | undefined;
   readonly branch?: string;
+  /** Not to stay in the dialog; without effect where a party is reached by its connection only. */
+  readonly direct?: boolean | undefined;
+}
+
+interface Aimed {
+  readonly kind: "aimed";
+  /** Without what brought it here. */
+  readonly request: SipRequest;
+  readonly hop: Hop;
+}
+
+interface Ends {
+  readonly local: LocalPoint;
+  readonly remote: Destination;
 }
 
 export class Forwarder {
@@ -50,58 +82,98 @@ export class Forwarder {
   }
 
   /** What is wrong with the request's target before anybody is asked; undefined if it has one. */
-  check(received: SipRequest): Unroutable | undefined {
-    const target = this.options.router.target(this.options.router.preprocess(received));
-    return target.kind === "found" ? undefined : { ...target, kind: "unroutable" };
+  check(received: SipRequest, source?: Destination): Unroutable | undefined {
+    const aimed = this.aim(received, { source });
+    return aimed.kind === "unroutable" ? aimed : undefined;
   }
 
-  /** Without a wait if the next hop is an address: undefined then means that it is not. */
+  /** Waits for what it must: a name's address, or a connection for a large request. */
   async prepare(received: SipRequest, wish: ForwardWish): Promise<Outgoing | Unroutable> {
-    const aimed = this.aim(received, wish.nextHop);
+    const aimed = this.aim(received, wish);
     if (aimed.kind === "unroutable") return aimed;
-    const remote = literal(aimed.hop) ?? (await this.options.resolver?.(aimed.hop).catch(() => undefined));
-    return this.finish(received, { ...aimed, remote }, wish);
+    const resolved = this.ends(aimed.hop, wish) ?? (await this.resolve(aimed.hop, wish));
+    if ("kind" in resolved) return resolved;
+    const made = this.make(received, { ...resolved, request: aimed.request }, wish);
+    const byTcp = this.largerThanUdp(made);
+    // §18.1.1: a hop that takes no connection gets it over UDP after all.
+    if (byTcp === undefined || !(await this.options.transport.reach(byTcp.local, byTcp.remote))) return made;
+    return this.make(received, { ...byTcp, request: aimed.request }, wish);
   }
 
-  /** As `prepare`, but at once; only for hops that are addresses. */
+  /** As `prepare`, but at once: undefined if there is something to wait for. */
   prepareNow(received: SipRequest, wish: ForwardWish): Outgoing | Unroutable | undefined {
-    const aimed = this.aim(received, wish.nextHop);
+    const aimed = this.aim(received, wish);
     if (aimed.kind === "unroutable") return aimed;
-    const remote = literal(aimed.hop);
-    return remote === undefined ? undefined : this.finish(received, { ...aimed, remote }, wish);
+    const ends = this.ends(aimed.hop, wish);
+    if (ends === undefined || "kind" in ends) return ends;
+    const made = this.make(received, { ...ends, request: aimed.request }, wish);
+    return this.largerThanUdp(made) === undefined ? made : undefined;
   }
 
-  private aim(
-    received: SipRequest,
-    nextHop: HostPort | undefined,
-  ): { kind: "found"; request: SipRequest; hop: HostPort } | Unroutable {
-    const { router } = this.options;
+  private aim(received: SipRequest, wish: Pick<ForwardWish, "source" | "nextHop" | "flow">): Aimed | Unroutable {
+    const { router, tokens } = this.options;
     const request = router.preprocess(received);
-    if (nextHop !== undefined) return { kind: "found", request, hop: nextHop };
+    const toFlow = (flow: FlowId): Aimed => ({ kind: "aimed", request, hop: { host: "", port: undefined, flow } });
+    if (wish.flow !== undefined) return toFlow(wish.flow);
+    if (wish.nextHop !== undefined) return { kind: "aimed", request, hop: wish.nextHop };
+    const routed = routedFlow(received, { tokens, source: wish.source, isSelf: (uri) => router.isOurs(uri) });
+    // RFC 5626 §5.3.1: who changed a token is told so.
+    if (routed.kind === "forged") return { kind: "unroutable", status: 403, phrase: "Forged Flow Token" };
+    if (routed.kind === "flow") return toFlow(routed.flow);
     const target = router.target(request);
-    return target.kind === "found" ? target : { ...target, kind: "unroutable" };
+    return target.kind === "found" ? { ...target, kind: "aimed" } : { ...target, kind: "unroutable" };
   }
 
-  private finish(
-    received: SipRequest,
-    aimed: { readonly request: SipRequest; readonly remote: SocketAddress | undefined },
-    wish: ForwardWish,
-  ): Outgoing | Unroutable {
-    const { transport, branches } = this.options;
-    const { remote } = aimed;
-    const local = remote === undefined ? undefined : localFor(transport, remote, wish.arrival);
-    if (remote === undefined || local === undefined) {
-      return { kind: "unroutable", status: 503, phrase: "No Address For Next Hop" };
+  /** Of a hop that is an address or a connection; undefined for a name. */
+  private ends(hop: Hop, wish: ForwardWish): Ends | Unroutable | undefined {
+    if (hop.flow !== undefined) {
+      // RFC 5626 §5.3.1: the connection is gone.
+      return this.options.transport.flow(hop.flow) ?? { kind: "unroutable", status: 430, phrase: "Flow Failed" };
     }
-    let request = decrementMaxForwards(applyEdits(aimed.request, wish.edits));
-    if (DIALOG_MAKERS.has(request.method)) {
-      // RFC 5658 §5: between two addresses both are recorded, the one that faces the next hop on top.
-      if (!sameSocket(local, wish.arrival)) request = request.prependRecordRoute(recordRouteOf(wish.arrival));
-      request = request.prependRecordRoute(recordRouteOf(local));
-    }
-    const branch = wish.branch ?? branches.make(received);
-    return { kind: "ready", request: request.prependVia(formatVia(local, branch)), local, remote };
+    const remote = literalHop(hop);
+    return remote === undefined ? undefined : this.facing(remote, wish);
   }
+
+  private async resolve(hop: Hop, wish: ForwardWish): Promise<Ends | Unroutable> {
+    const remote = await this.options.resolver?.(hop).catch(() => undefined);
+    return remote === undefined ? NO_ADDRESS : this.facing({ ...remote, transport: remote.transport ?? "udp" }, wish);
+  }
+
+  private facing(remote: Destination, wish: ForwardWish): Ends | Unroutable {
+    const local = localFor(this.options.transport, remote, wish.arrival);
+    // Nobody can connect to a browser (RFC 7118 §5.3).
+    return local === undefined || isWebSocket(remote.transport) ? NO_ADDRESS : { local, remote };
+  }
+
+  private make(received: SipRequest, to: Ends & { readonly request: SipRequest }, wish: ForwardWish): Outgoing {
+    const { tokens, branches } = this.options;
+    const { local, remote } = to;
+    const tokenOf = (flow: FlowId | undefined) => (flow === undefined ? undefined : tokens.make(flow));
+    const near = { local: wish.arrival, token: tokenOf(onlyFlowTo(received, wish.source)) };
+    const far = { local, token: tokenOf(remote.flow) };
+    const isDirect = wish.direct === true && near.token === undefined && far.token === undefined;
+    const recorded = DIALOG_MAKERS.has(received.method) && !isDirect;
+    let request = decrementMaxForwards(applyEdits(to.request, wish.edits));
+    if (recorded) request = withRecordRoutes(request, near, far);
+    const branch = wish.branch ?? branches.make(received);
+    return { kind: "ready", request: request.prependVia(formatVia(local, branch)), local, remote, recorded };
+  }
+
+  /** §18.1.1: by TCP instead, if there is a listener for what the hop will send back. */
+  private largerThanUdp({ request, local, remote }: Outgoing): Ends | undefined {
+    if (remote.transport !== "udp" || octetsOf(request) <= LARGEST_BY_UDP) return undefined;
+    const byTcp = { ...remote, transport: "tcp" } as const;
+    const listener = localFor(this.options.transport, byTcp, local);
+    return listener === undefined ? undefined : { local: listener, remote: byTcp };
+  }
+}
+
+const NO_ADDRESS: Unroutable = { kind: "unroutable", status: 503, phrase: "No Address For Next Hop" };
+
+/** Octets on the wire. */
+function octetsOf(message: SipMessage): number {
+  const lines = message.headers.reduce((sum, line) => sum + line.raw.length + 2, message.startLine.length + 4);
+  return lines + message.body.length;
 }
 
 /** Removes first, so that a header can be replaced. @throws ProtocolError SIP_HEADER_ILLEGAL */
@@ -110,9 +182,4 @@ export function applyEdits<M extends SipMessage>(message: M, edits: Edits | unde
   for (const name of edits?.removeHeaders ?? []) result = result.removeHeader(name);
   for (const header of edits?.addHeaders ?? []) result = result.addHeader(header.name, header.value);
   return result;
-}
-
-function literal(hop: HostPort): SocketAddress | undefined {
-  const address = parseAddress(hop.host);
-  return address === undefined ? undefined : { address, port: hop.port ?? DEFAULT_PORT };
 }

@@ -1,12 +1,11 @@
 /** Ends towards the callee a dialog that the caller never got: ACK and BYE in the caller's name (RFC 3261 §13.2.2.4, §15). */
-import { parseAddress } from "../../model/ip.js";
 import { type ExtraHeader, inDialogRequest } from "../message/build.js";
 import type { SipResponse } from "../message/message.js";
 import { formatVia } from "../message/via.js";
-import type { SocketAddress } from "../transport/transport.js";
-import { DEFAULT_PORT } from "../transport/via-routing.js";
+import type { Destination } from "../transport/transport.js";
 import { routesBeyond, routeUri } from "./dialog-legs.js";
 import { applyEdits, type Outgoing } from "./forwarder.js";
+import { hopOf, literalHop } from "./hop.js";
 import type { RelayHost } from "./relay.js";
 
 export interface HangUpParts {
@@ -20,8 +19,13 @@ export interface HangUpParts {
 /** Sends both; the result repeats the ACK, for retransmissions of the 2xx. */
 export function hangUp(host: RelayHost, parts: HangUpParts): () => void {
   const { outgoing, accepted } = parts;
-  const routes = routesBeyond(accepted, (uri) => host.isSelf(uri));
-  const remote = nextHop(routes[0] ?? accepted.contact?.uri) ?? outgoing.remote;
+  const routes = routesBeyond(accepted, {
+    before: outgoing.request.recordRoutes.length,
+    isSelf: (uri) => host.isSelf(uri),
+  });
+  const next = outgoing.remote.flow === undefined ? nextHop(routes[0] ?? accepted.contact?.uri) : undefined;
+  // What went by TCP for its size only does not change the hop's transport, nor the address that faces it.
+  const remote = next?.transport === outgoing.remote.transport ? next : outgoing.remote;
   const ends = { local: outgoing.local, remote };
   const make = (method: "ACK" | "BYE") => {
     const via = formatVia(outgoing.local, host.branches.plain());
@@ -38,8 +42,8 @@ export function hangUp(host: RelayHost, parts: HangUpParts): () => void {
   return acknowledge;
 }
 
-function nextHop(route: string | undefined): SocketAddress | undefined {
+function nextHop(route: string | undefined): Destination | undefined {
   const uri = route === undefined ? undefined : routeUri(route);
-  const address = uri === undefined ? undefined : parseAddress(uri.host);
-  return address === undefined ? undefined : { address, port: uri?.port ?? DEFAULT_PORT };
+  const hop = uri === undefined ? undefined : hopOf(uri);
+  return hop === undefined ? undefined : literalHop(hop);
 }

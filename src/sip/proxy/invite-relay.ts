@@ -17,7 +17,10 @@ import type { Call, SetUp } from "./call.js";
 import { legsOf, withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing } from "./forwarder.js";
 import { hangUp } from "./hang-up.js";
+import { flowOnwards } from "./onward-flow.js";
 import type { EndKind, RefusedVerdict, RequestVerdict, ResponseVerdict, SessionEnding } from "./policy.js";
+import { reasonOf, reasonsIn } from "./reason.js";
+import { onlyFlowTo } from "./record-route.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import { SeenResponses } from "./seen-responses.js";
 
@@ -58,7 +61,7 @@ export class InviteRelay implements SetUp {
     this.arrival = parts.arrival;
     this.rules = parts.rules;
     this.seen = new SeenResponses(host.limits.provisionals);
-    this.server = host.layer.startServer(parts.arrival.request, host.wire.responses(parts.arrival.local));
+    this.server = host.layer.startServer(parts.arrival.request, host.wire.responses(parts.arrival));
   }
 
   private get isOver(): boolean {
@@ -76,6 +79,8 @@ export class InviteRelay implements SetUp {
   cancel(request: SipRequest): void {
     if (this.isOver || this.cancelRequest !== undefined) return;
     this.cancelRequest = request;
+    // RFC 3326 §2: what the caller says of it, the callee is told.
+    this.endHeaders = reasonsIn(request);
     // Not forwarded yet: there is nothing to cancel downstream, so the answer is ours.
     if (this.outgoing === undefined) this.respond(487);
     else if (this.provisionalSeen) this.sendCancel();
@@ -96,15 +101,18 @@ export class InviteRelay implements SetUp {
   private async decideRequest(): Promise<void> {
     // Cancelled while it waited for its turn: nobody has been asked, nobody need be told.
     if (this.isOver) return this.rules.dropped();
-    const { request } = this.arrival;
+    const request = await this.locate();
+    if (request === undefined) return this.rules.dropped();
     const verdict = await this.rules.request(request);
     if (!verdict.forward) {
       if (!this.isOver) this.refuse(verdict);
       return this.rules.dropped();
     }
     if (this.cancelRequest !== undefined) return this.rules.ended("cancel", this.cancelRequest);
-    const { addHeaders = [], removeHeaders = [], nextHop } = verdict;
-    const wish = { arrival: this.arrival.local, edits: { addHeaders, removeHeaders }, nextHop };
+    const { addHeaders = [], removeHeaders = [], nextHop, direct } = verdict;
+    const { local: arrival, remote: source } = this.arrival;
+    const flow = flowOnwards(this.host, this.call, request);
+    const wish = { arrival, source, edits: { addHeaders, removeHeaders }, nextHop, direct, flow };
     const outgoing = await this.host.forwarder.prepare(request, wish).catch((cause: unknown) => {
       this.host.logger.error("sip.edit.failed", { cause: String(cause) });
       return { kind: "unroutable", status: 503, phrase: "Service Unavailable" } as const;
@@ -114,7 +122,43 @@ export class InviteRelay implements SetUp {
     // The policy took the session back: `withdraw` has told the end.
     if (this.isOver) return;
     if (outgoing.kind === "unroutable") return this.rules.ended("failure", this.refuse(outgoing));
+    if (this.rules.makesDialog) this.noteWay(outgoing, direct === true);
     this.forward(outgoing);
+  }
+
+  /** Undefined if there is nobody to send it to; then it has been answered. Nothing was asked of the policy so far. */
+  private async locate(): Promise<SipRequest | undefined> {
+    const { request, remote } = this.arrival;
+    if (!this.rules.makesDialog) return request;
+    const located = (await this.host.locate(request)) ?? ({ kind: "found", request } as const);
+    // Cancelled meanwhile.
+    if (this.isOver) return undefined;
+    const unroutable = located.kind === "refused" ? located : this.host.forwarder.check(located.request, remote);
+    // A request that the policy may still give a next hop is not refused for want of a route.
+    if (located.kind === "refused" || (unroutable !== undefined && unroutable.phrase !== "No Route")) {
+      if (unroutable !== undefined) this.refuse(unroutable);
+      return undefined;
+    }
+    if (located.request !== request) {
+      const callee = located.request.requestUri;
+      const side = this.host.isOurs(callee) ? "terminating" : "originating";
+      this.call.context = { ...this.call.context, callee, side };
+    }
+    return located.request;
+  }
+
+  /** Who is reached by a connection of its own, and whether this proxy leaves the path. */
+  private noteWay({ request, remote, recorded }: Outgoing, direct: boolean): void {
+    const { call, host, arrival } = this;
+    const caller = host.agentOn(arrival.remote.flow, { from: call.context.caller });
+    const callee = host.agentOn(remote.flow, { contact: request.requestUri });
+    const agents = { ...(caller === undefined ? {} : { caller }), ...(callee === undefined ? {} : { callee }) };
+    if (direct && recorded) host.logger.info("sip.direct.ignored", { session: call.context.session });
+    call.context = {
+      ...call.context,
+      ...(caller === undefined && callee === undefined ? {} : { agents }),
+      ...(direct ? { direct: !recorded } : {}),
+    };
   }
 
   private forward(outgoing: Outgoing): void {
@@ -173,6 +217,7 @@ export class InviteRelay implements SetUp {
     if (this.isOver) return;
     if (verdict.forward) return this.pass(response, verdict);
     const answer = this.refuse(verdict);
+    this.endHeaders = [reasonOf(verdict)];
     this.stopTimerC();
     this.sendCancel();
     this.rules.ended("failure", answer);
@@ -189,13 +234,14 @@ export class InviteRelay implements SetUp {
     const verdict = await this.rules.response(response);
     if (verdict.forward && this.call.ending === undefined) return this.pass(response, verdict);
     const answer = verdict.forward ? this.respond(487) : this.refuse(verdict);
+    if (!verdict.forward) this.endHeaders = [reasonOf(verdict)];
     this.hangUp(response);
     this.rules.ended("failure", answer);
   }
 
   private learn(accepted: SipResponse): void {
     const { call, arrival, outgoing } = this;
-    const { request: invite, local: callerSide } = arrival;
+    const { request: invite, local: callerSide, remote: source } = arrival;
     if (!this.rules.makesDialog) {
       call.follow((legs) => withRefresh(legs, call.partyOf(invite), { request: invite, accepted }));
       return;
@@ -203,13 +249,16 @@ export class InviteRelay implements SetUp {
     call.learnCallee(accepted.toTag, true);
     // Of several 2xx the first makes the session.
     if (outgoing === undefined || call.context.calleeTag !== accepted.toTag) return;
-    const start = { invite, callerSide, accepted, calleeSide: outgoing.local };
+    const callerFlow = onlyFlowTo(invite, source);
+    const { local: calleeSide, remote } = outgoing;
+    const start = { invite, callerSide, callerFlow, accepted, calleeSide, calleeFlow: remote.flow };
     const legs = legsOf(start, (uri) => this.host.isSelf(uri));
     if (legs !== undefined) call.context = { ...call.context, legs };
   }
 
   private pass(response: SipResponse, verdict: Exclude<ResponseVerdict, RefusedVerdict>): void {
     const message = this.call.withNotice(applyEdits(response, verdict));
+    if (response.status >= 200 && verdict.ackHeaders !== undefined) this.call.onAck(response, verdict.ackHeaders);
     this.seen.settle(response, { kind: "forwarded", message });
     this.server.respond(message);
   }
@@ -251,6 +300,7 @@ export class InviteRelay implements SetUp {
   private onTimerC(): void {
     if (this.isOver) return;
     const answer = this.respond(408);
+    this.endHeaders = [reasonOf({ status: 408, phrase: "Request Timeout" })];
     this.sendCancel();
     this.rules.ended("timeout", answer);
   }

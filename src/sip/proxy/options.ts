@@ -6,8 +6,10 @@ import { type Millis, seconds } from "../../model/units.js";
 import type { HostPort } from "../message/grammar.js";
 import { DEFAULT_MESSAGE_LIMITS, type MessageLimits } from "../message/limits.js";
 import { DEFAULT_TIMERS, type SipTimers } from "../transaction/timers.js";
-import type { SipTransport, SocketAddress } from "../transport/transport.js";
+import type { SipTransport, SocketAddress, TransportName } from "../transport/transport.js";
+import type { Hop } from "./hop.js";
 import type { ProxyPolicy } from "./policy.js";
+import type { UserServices } from "./user-services.js";
 
 export interface RoutingTable {
   /** Domains that this proxy is responsible for, lower case. Its own addresses always are. */
@@ -16,10 +18,12 @@ export interface RoutingTable {
   readonly users: ReadonlyMap<string, HostPort>;
   /** Foreign domain, or `*`, to the next proxy. */
   readonly routes: ReadonlyMap<string, HostPort>;
+  /** Other domains are looked for by their names (RFC 3263), which is the resolver's work. */
+  readonly dns?: boolean;
 }
 
-/** A host name to an address; undefined if it has none. Literal addresses never get here. */
-export type HostResolver = (hop: HostPort) => Promise<SocketAddress | undefined>;
+/** A host name to an address, and by what (UDP if nothing is said); undefined if it has none. Addresses never get here. */
+export type HostResolver = (hop: Hop) => Promise<(SocketAddress & { readonly transport?: TransportName }) | undefined>;
 
 export interface ProxyLimits {
   readonly message: MessageLimits;
@@ -54,6 +58,8 @@ export interface ProxyOptions {
   readonly timers?: Partial<SipTimers>;
   readonly limits?: Partial<ProxyLimits>;
   readonly resolver?: HostResolver;
+  /** Users who register here. Without it REGISTER is answered 501, and users stand in the table. */
+  readonly users?: UserServices;
   /** Every SIP message sent or received, for `sluice trace`. */
   readonly messageLog?: MessageLog;
   /** `n` octets that nobody can guess; tests make them repeatable. */

@@ -6,8 +6,9 @@ import type { SessionId, SessionSide } from "../../model/session.js";
 import type { ExtraHeader } from "../message/build.js";
 import type { HostPort } from "../message/grammar.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
+import type { AddressOfRecord } from "../registrar/binding.js";
 import type { SocketAddress } from "../transport/transport.js";
-import type { DialogLegs } from "./dialog-legs.js";
+import type { DialogLegs, DialogParty } from "./dialog-legs.js";
 
 /** What a proxy knows of a session. A value: a later one may have the callee's tag. */
 export interface DialogContext {
@@ -26,6 +27,20 @@ export interface DialogContext {
   readonly source: SocketAddress;
   /** How both parties are reached, once a 2xx made a dialog. */
   readonly legs?: DialogLegs;
+  /**
+   * True if the proxy has left the dialog's path: neither its ACK nor its BYE comes here. False if it was to, and could not,
+   * as a party is reached by its connection only.
+   */
+  readonly direct?: boolean;
+  /** Parties that are registered here and reached by a connection. */
+  readonly agents?: Partial<Readonly<Record<DialogParty, DialogAgent>>>;
+}
+
+/** Which agent of which user, whatever connection it has now. */
+export interface DialogAgent {
+  readonly aor: AddressOfRecord;
+  /** As `agentNameOf` gives it. */
+  readonly agent: string;
 }
 
 export interface Edits {
@@ -44,7 +59,7 @@ export interface RefusedVerdict {
 export type RequestVerdict =
   /**
    * `nextHop` is taken instead of the proxy's own tables. `direct`: the proxy does not stay in the dialog (no Record-Route), so
-   * its ACK and what follows go from user to user.
+   * its ACK and what follows go from user to user. It stays all the same where a party has only its connection to this proxy.
    */
   (Edits & { readonly forward: true; readonly nextHop?: HostPort; readonly direct?: boolean }) | RefusedVerdict;
 
@@ -53,7 +68,8 @@ export type ResponseVerdict =
   | (Edits & { readonly forward: true; readonly ackHeaders?: readonly ExtraHeader[] })
   | RefusedVerdict;
 
-export type EndKind = "bye" | "cancel" | "failure" | "timeout";
+/** `left`: a party's connection is gone, and it did not come back. */
+export type EndKind = "bye" | "cancel" | "failure" | "timeout" | "left";
 
 /**
  * Calls for one dialog never overlap and come in the order of the messages. Retransmissions ask nothing. A promise that
@@ -84,6 +100,8 @@ export interface ProxyPolicy {
    * that is not remembered, with its From and To tags; must not wait.
    */
   recall?(callId: string, tags: readonly [from: string, to: string]): DialogContext | undefined;
+  /** All dialogs that could be recalled. */
+  known?(): readonly DialogContext[];
 }
 
 /** How a session is to end that the policy takes back. */
@@ -92,6 +110,8 @@ export interface SessionEnding {
   readonly refusal: Omit<RefusedVerdict, "forward">;
   /** Put on every BYE and CANCEL: why (RFC 3326). */
   readonly headers: readonly ExtraHeader[];
+  /** As which the policy hears of the end of an answered session; `bye` if it is not said. */
+  readonly kind?: EndKind;
 }
 
 /** What a policy may do to a session that it was asked about before. False if that cannot be done any more. */

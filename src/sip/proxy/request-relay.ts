@@ -5,8 +5,10 @@ import type { ServerTransaction } from "../transaction/transaction-layer.js";
 import type { Call } from "./call.js";
 import { withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing, type Unroutable } from "./forwarder.js";
-import type { Edits } from "./policy.js";
+import { flowOnwards } from "./onward-flow.js";
+import type { Edits, RefusedVerdict } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
+import type { Located } from "./user-services.js";
 
 /** Methods that may carry an offer or an answer inside a dialog (RFC 3311, RFC 3262). */
 const OFFER_CARRIERS = new Set(["UPDATE", "PRACK"]);
@@ -22,7 +24,7 @@ export class RequestRelay {
     this.host = host;
     this.arrival = arrival;
     this.call = call;
-    this.server = host.layer.startServer(arrival.request, host.wire.responses(arrival.local));
+    this.server = host.layer.startServer(arrival.request, host.wire.responses(arrival));
   }
 
   start(): void {
@@ -38,12 +40,22 @@ export class RequestRelay {
         return;
       }
     }
+    const asked = request.toTag === undefined ? this.host.locate(request) : undefined;
+    if (asked !== undefined) {
+      void asked.then((located) => this.relay(located));
+      return;
+    }
     if (call === undefined || request.body.length === 0 || !OFFER_CARRIERS.has(request.method)) {
       this.forward({}, (response) => this.server.respond(response));
       return;
     }
     this.offered = true;
     if (!call.hold(() => this.decideOffer(call))) this.refuse({ status: 503, phrase: "Too Much Waiting" });
+  }
+
+  private relay(located: Located): void {
+    if (located.kind === "refused") this.refuse(located);
+    else this.forward({ request: located.request }, (response) => this.server.respond(response));
   }
 
   /**
@@ -90,10 +102,16 @@ export class RequestRelay {
     else this.refuse(verdict);
   }
 
-  private forward(edits: Edits, final: (response: SipResponse) => void, failed: () => void = () => undefined): void {
-    const { request, local } = this.arrival;
-    const { addHeaders = [], removeHeaders = [] } = edits;
-    const wish = { arrival: local, edits: { addHeaders, removeHeaders } };
+  /** @param edits - and what goes on instead of the request as it came */
+  private forward(
+    edits: Edits & { readonly request?: SipRequest },
+    final: (response: SipResponse) => void,
+    failed: () => void = () => undefined,
+  ): void {
+    const { local, remote } = this.arrival;
+    const { request = this.arrival.request, addHeaders = [], removeHeaders = [] } = edits;
+    const flow = flowOnwards(this.host, this.call, request);
+    const wish = { arrival: local, source: remote, edits: { addHeaders, removeHeaders }, flow };
     const go = (outgoing: Outgoing | Unroutable) => {
       if (outgoing.kind === "ready") return this.send(outgoing, final, failed);
       this.refuse(outgoing);
@@ -143,7 +161,7 @@ export class RequestRelay {
     });
   }
 
-  private refuse(refusal: { readonly status: number; readonly phrase: string }): void {
+  private refuse(refusal: Omit<RefusedVerdict, "forward">): void {
     this.server.respond(refusalTo(this.arrival.request, refusal, this.host.branches));
   }
 }

@@ -1,6 +1,10 @@
 /** The a= lines that decide about flows and rates. Others are ignored, as RFC 8866 §5.13 wants. */
 import { DecodeError } from "../../model/errors.js";
-import type { SdpCodec, SdpDirection } from "./description.js";
+import type { AttributeReader, AttributeReaders, AttributeTarget } from "./attribute-reader.js";
+import { BUNDLE_READERS } from "./bundle.js";
+import type { SdpDirection } from "./description.js";
+import { QUALITY_READERS } from "./quality/readers.js";
+import { SECURITY_READERS } from "./security.js";
 
 export interface AttributeLine {
   readonly value: string;
@@ -8,23 +12,8 @@ export interface AttributeLine {
   readonly offset: number;
 }
 
-/** What attributes are written into. At session level the media ones are read and not used. */
-export interface AttributeTarget {
-  direction?: SdpDirection;
-  maxPacketRate?: number;
-  rtcp?: { readonly port: number; readonly address?: string };
-  rtcpMux: boolean;
-  ptime?: number;
-  maxptime?: number;
-  headerExtensions?: boolean;
-  codecs: Map<string, SdpCodec>;
-  parameters?: Map<string, string>;
-}
-
-type Reader = (value: string, target: AttributeTarget) => boolean;
-
 const direction =
-  (name: SdpDirection): Reader =>
+  (name: SdpDirection): AttributeReader =>
   (_value, target) => {
     target.direction = name;
     return true;
@@ -36,8 +25,10 @@ function milliseconds(value: string): number | undefined {
   return number >= 1 ? number : undefined;
 }
 
-/** Each gives false if the value is not what the attribute's standard says. */
-const READERS: Readonly<Record<string, Reader>> = {
+const READERS: AttributeReaders = {
+  ...BUNDLE_READERS,
+  ...QUALITY_READERS,
+  ...SECURITY_READERS,
   sendrecv: direction("sendrecv"),
   sendonly: direction("sendonly"),
   recvonly: direction("recvonly"),
@@ -97,11 +88,14 @@ export function readAttribute(line: AttributeLine, target: AttributeTarget): voi
   const colon = line.value.indexOf(":");
   const name = colon < 0 ? line.value : line.value.slice(0, colon);
   const reader = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
-  // Some agents end a line with a space, which changes no meaning.
-  const value = colon < 0 ? "" : line.value.slice(colon + 1).trim();
-  if (reader === undefined || reader(value, target)) return;
-  const column = colon + 4;
-  throw new DecodeError("SDP_SYNTAX", `SDP line ${line.number} column ${column}: a=${name} cannot be read`, {
+  if (reader === undefined) return;
+  // Some agents end a line with a space, which changes no meaning; RFC 5432 §3 allows one before the value.
+  const written = colon < 0 ? "" : line.value.slice(colon + 1);
+  const read = reader(written.trim(), target);
+  if (read === true) return;
+  const { at, text } = read === false ? { at: 0, text: "its value is not what its standard says" } : read;
+  const column = colon < 0 ? 3 : colon + 4 + written.length - written.trimStart().length + at;
+  throw new DecodeError("SDP_SYNTAX", `SDP line ${line.number} column ${column}: a=${name} cannot be read: ${text}`, {
     offset: line.offset + column - 1,
     object: `a=${name}`,
   });

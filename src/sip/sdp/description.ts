@@ -1,4 +1,5 @@
 /** What this program reads in an SDP description (RFC 8866). Values as written; meaning is made in flows.ts. */
+import type { SdpQuality } from "./quality/description.js";
 
 export type SdpDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 
@@ -22,8 +23,32 @@ export interface SdpCodec {
   readonly parameters?: string;
 }
 
+export interface SdpRtcp {
+  readonly port: number;
+  readonly address?: string;
+}
+
+/** a=crypto (RFC 4568), without its keys. */
+export interface SdpCrypto {
+  readonly tag: number;
+  readonly suite: string;
+  /** False if its parameters switch encryption or authentication off. */
+  readonly protects: boolean;
+}
+
+/** a=fingerprint (RFC 8122): nothing here needs the digest itself. */
+export interface SdpFingerprint {
+  /** Lower case. */
+  readonly hash: string;
+  readonly octets: number;
+}
+
+/** a=setup (RFC 4145). */
+export const SDP_SETUPS = ["active", "passive", "actpass", "holdconn"] as const;
+export type SdpSetup = (typeof SDP_SETUPS)[number];
+
 /** What may stand at session level, for all media, and at media level, for one. */
-export interface SdpScope {
+export interface SdpScope extends SdpQuality {
   /** c=: an address, or a host name; a multicast TTL is kept on it. */
   readonly connection?: string;
   readonly bandwidth: SdpBandwidth;
@@ -32,6 +57,10 @@ export interface SdpScope {
   readonly maxPacketRate?: number;
   /** a=extmap: RTP headers may be longer than 12 octets (RFC 8285 §5). */
   readonly headerExtensions?: boolean;
+  /** There are ICE credentials or candidates (RFC 8839 §5). */
+  readonly ice?: boolean;
+  readonly fingerprints?: readonly SdpFingerprint[];
+  readonly setup?: SdpSetup;
 }
 
 export interface SdpMedia extends SdpScope {
@@ -45,12 +74,19 @@ export interface SdpMedia extends SdpScope {
   readonly formats: readonly string[];
   /** By format; static payload types without rtpmap are filled in (RFC 3551 §6). */
   readonly codecs: ReadonlyMap<string, SdpCodec>;
-  /** a=rtcp (RFC 3605 §2.1). */
-  readonly rtcp?: { readonly port: number; readonly address?: string };
+  /** a=rtcp (RFC 3605 §2.1); left out where rtcp-mux is offered and its address is 0.0.0.0 or ::. */
+  readonly rtcp?: SdpRtcp;
   readonly rtcpMux: boolean;
   /** a=ptime and a=maxptime: ms of media in a packet. */
   readonly ptime?: number;
   readonly maxptime?: number;
+  /** a=mid (RFC 5888). */
+  readonly mid?: string;
+  /** a=bundle-only (RFC 9143): port 0 is then no refusal. */
+  readonly bundleOnly?: boolean;
+  /** A candidate's address is an mDNS name. */
+  readonly hiddenCandidates?: boolean;
+  readonly cryptos?: readonly SdpCrypto[];
   /** 1-based line of the m=. */
   readonly line: number;
 }
@@ -59,5 +95,7 @@ export interface SessionDescription {
   /** o= session id and version: an equal pair means that nothing changed (RFC 3264 §8). */
   readonly origin: { readonly sessionId: string; readonly version: string };
   readonly session: SdpScope;
+  /** Each a=group:BUNDLE's identification tags, in its order (RFC 9143). */
+  readonly bundles: readonly (readonly string[])[];
   readonly media: readonly SdpMedia[];
 }

@@ -1,26 +1,17 @@
 /** From an offer and its answer to the unidirectional flows of the session (RFC 3264, 3605, 5761). */
-import { type FlowKey, flowKeyId, type TrafficSpec } from "../../model/flow.js";
+import type { FlowKey, TrafficSpec } from "../../model/flow.js";
 import { familyOf, type IpAddress, type IpFamily } from "../../model/ip.js";
+import { withTransports } from "./bundle.js";
 import { mainCodecs } from "./codecs.js";
 import type { SdpBandwidth, SdpCodec, SdpMedia, SessionDescription } from "./description.js";
-import { mediaPlace, type Place, type Unusable } from "./places.js";
-import { addTraffic, mediaTraffic, rtcpTraffic } from "./rates.js";
+import type { MediaFlow, Party } from "./media-flow.js";
+import { merged } from "./merged-flows.js";
+import { mediaPlace, type Place, type Unusable, unusable } from "./places.js";
+import { type MediumQuality, mediumQuality } from "./quality/medium.js";
+import { type MediaReservation, mediaReservation } from "./quality/reservation.js";
+import { addTraffic, rtcpTraffic } from "./rates.js";
 
-export type Party = "caller" | "callee";
-
-export interface MediaFlow {
-  /** Undefined while the place that it goes to is not known: reserve, install nothing. */
-  readonly key: FlowKey | undefined;
-  readonly toward: Party;
-  /** `audio`, `video` … */
-  readonly media: string;
-  /** Index of its m= line. */
-  readonly index: number;
-  readonly component: "rtp" | "rtcp" | "data";
-  /** `closed` on hold: the reservation stays, no packet is let through (RFC 3264 §8.4). */
-  readonly gate: "open" | "closed";
-  readonly traffic: TrafficSpec;
-}
+export type { MediaFlow, Party } from "./media-flow.js";
 
 export interface FlowOptions {
   /** Whose description the offer is: `callee` for an offer in the 2xx, or a re-INVITE of the callee. */
@@ -49,6 +40,7 @@ interface Pair {
   readonly answeredPlace: Place | undefined;
   readonly offer: SessionDescription;
   readonly answer: SessionDescription | undefined;
+  readonly quality: MediumQuality;
 }
 
 /** All flows of both directions. Rejected media (port 0) have none; equal 5-tuples are summed up. */
@@ -59,23 +51,35 @@ export function flowsOf(
 ): FlowsResult {
   // RFC 3264 §6: the answer has as many m= lines as the offer.
   if (answer !== undefined && answer.media.length !== offer.media.length) {
-    const text = `the answer has ${answer.media.length} media, the offer ${offer.media.length}`;
-    return { kind: "unusable", reason: "answerMismatch", text };
+    return unusable("answerMismatch", `the answer has ${answer.media.length} media, the offer ${offer.media.length}`);
   }
+  const exchange = withTransports({ offer, answer });
   const flows: MediaFlow[] = [];
-  for (const [index, offered] of offer.media.entries()) {
-    const answered = answer?.media[index];
+  for (const [index, offered] of exchange.offer.media.entries()) {
+    const answered = exchange.answer?.media[index];
     // RFC 3264 §5.1, §6: port 0 is no offer, or a refusal of it.
-    if (offered.port === 0 || answered?.port === 0 || !isDatagram(offered)) continue;
-    const offeredPlace = mediaPlace(offer, offered);
-    const answeredPlace = answer === undefined || answered === undefined ? undefined : mediaPlace(answer, answered);
-    if (offeredPlace.kind === "unusable") return offeredPlace;
-    if (answeredPlace?.kind === "unusable") return answeredPlace;
-    const mismatch = answeredPlace?.family !== undefined && answeredPlace.family !== offeredPlace.family;
-    if (mismatch) return { kind: "unusable", reason: "familyMismatch", text: "media between IPv4 and IPv6" };
-    flows.push(...flowsOfPair({ index, offered, offeredPlace, answered, answeredPlace, offer, answer }, options));
+    if (offered.port === 0 || answered?.port === 0) continue;
+    const found = mediumFlows({ index, offered, answered, ...exchange }, options);
+    if ("kind" in found) return found;
+    flows.push(...found);
   }
   return { kind: "flows", flows: merged(flows) };
+}
+
+type Found = Pick<Pair, "index" | "offered" | "answered" | "offer" | "answer">;
+
+function mediumFlows(found: Found, options: FlowOptions): MediaFlow[] | Unusable {
+  const { offer, offered, answer, answered } = found;
+  const quality = mediumQuality(found);
+  if (quality.kind === "unusable") return quality;
+  if (!isDatagram(offered)) return [];
+  const offeredPlace = mediaPlace(offer, offered);
+  const answeredPlace = answer === undefined || answered === undefined ? undefined : mediaPlace(answer, answered);
+  if (offeredPlace.kind === "unusable") return offeredPlace;
+  if (answeredPlace?.kind === "unusable") return answeredPlace;
+  const mismatch = answeredPlace?.family !== undefined && answeredPlace.family !== offeredPlace.family;
+  if (mismatch) return unusable("familyMismatch", "media between IPv4 and IPv6");
+  return flowsOfPair({ ...found, offeredPlace, answeredPlace, quality }, options);
 }
 
 /** Media that travel in UDP; others (TCP, BFCP) are not a real-time flow. */
@@ -104,7 +108,8 @@ function directionFlows(pair: Pair, toward: Party, options: FlowOptions): MediaF
   const family = pair.offeredPlace.family ?? 4;
   const description = receiver.media ?? pair.offered;
   const bandwidth = bandwidthOf(towardOfferer ? pair.offer : (pair.answer ?? pair.offer), description);
-  const traffic = mediaTraffic({
+  const { quality } = pair;
+  const parts = {
     receiver: description,
     sender: sender.media,
     bandwidth: bandwidth.bandwidth,
@@ -113,24 +118,39 @@ function directionFlows(pair: Pair, toward: Party, options: FlowOptions): MediaF
     family,
     unstated: options.unstatedRate ?? UNSTATED_RATE,
     headerExtensions: hasExtensions(pair),
-  });
+  };
+  const { need, changes } = towardOfferer ? quality.towardOfferer : quality.towardAnswerer;
+  const reserved = mediaReservation(parts, need);
   const isRtp = pair.offered.protocol.includes("RTP/");
-  const rtcp = isRtp ? rtcpTraffic(bandwidth.bandwidth, traffic) : undefined;
+  const rtcp = isRtp ? rtcpTraffic(bandwidth.bandwidth, reserved.traffic) : undefined;
   const muxed = pair.offered.rtcpMux && pair.answered?.rtcpMux === true;
   const gate = isOpen(pair, towardOfferer) ? "open" : "closed";
-  const common = { toward, media: pair.offered.kind, index: pair.index };
+  const common = {
+    toward,
+    media: pair.offered.kind,
+    index: pair.index,
+    security: quality.security,
+    ...(quality.sessionClass === undefined ? {} : { sessionClass: quality.sessionClass }),
+  };
   const flows: MediaFlow[] = [];
   for (let nth = 0; nth < pair.offered.portCount; nth += 1) {
     const key = (component: "rtp" | "rtcp") => keyOf(receiver, sender, { nth, component, family, options });
-    const whole = muxed && rtcp !== undefined ? addTraffic(traffic, rtcp) : traffic;
+    const whole = muxed && rtcp !== undefined ? withRtcp(reserved, rtcp) : reserved;
     // Multiplexed RTCP goes on during a hold (RFC 3264 §8.4), and so must their common gate.
     const open = muxed && rtcp !== undefined ? "open" : gate;
-    flows.push({ ...common, key: key("rtp"), component: isRtp ? "rtp" : "data", gate: open, traffic: whole });
+    const told = changes === undefined ? whole : { ...whole, changes };
+    flows.push({ ...common, ...told, key: key("rtp"), component: isRtp ? "rtp" : "data", gate: open });
     if (rtcp === undefined || muxed) continue;
     flows.push({ ...common, key: key("rtcp"), component: "rtcp", gate: "open", traffic: rtcp });
   }
   return flows;
 }
+
+const withRtcp = (reserved: MediaReservation, rtcp: TrafficSpec): MediaReservation => ({
+  ...reserved,
+  traffic: addTraffic(reserved.traffic, rtcp),
+  ...(reserved.least === undefined ? {} : { least: addTraffic(reserved.least, rtcp) }),
+});
 
 /** Either side may speak of them, for all media or for one. */
 const hasExtensions = ({ offer, offered, answer, answered }: Pair): boolean =>
@@ -196,19 +216,4 @@ function bandwidthOf(
     bandwidth: { ...session?.bandwidth, ...media.bandwidth },
     maxPacketRate: media.maxPacketRate ?? session?.maxPacketRate,
   };
-}
-
-/** BUNDLE puts several media on one 5-tuple: one flow, with the sum of their traffic. */
-function merged(flows: readonly MediaFlow[]): MediaFlow[] {
-  const result = new Map<string, MediaFlow>();
-  for (const [order, flow] of flows.entries()) {
-    const id = flow.key === undefined ? `reserved ${order}` : `${flow.toward} ${flowKeyId(flow.key)}`;
-    const before = result.get(id);
-    if (before === undefined) result.set(id, flow);
-    else {
-      const gate = before.gate === "open" || flow.gate === "open" ? "open" : "closed";
-      result.set(id, { ...before, gate, traffic: addTraffic(before.traffic, flow.traffic) });
-    }
-  }
-  return [...result.values()];
 }

@@ -1,11 +1,23 @@
 /** Where a medium is received: its address, or why it has none that a router could match. */
 import { familyOf, type IpAddress, type IpFamily, parseAddress } from "../../model/ip.js";
+import { hasNoDefault } from "./bundle.js";
 import type { SdpMedia, SessionDescription } from "./description.js";
 
 /** Readable SDP that cannot be turned into flows: a reason to refuse the session (data, no error). */
 export interface Unusable {
   readonly kind: "unusable";
-  readonly reason: "addressIsName" | "addressMissing" | "multicast" | "familyMismatch" | "answerMismatch";
+  readonly reason:
+    | "addressIsName"
+    | "addressMissing"
+    /** Browsers: an mDNS name instead of an address, or candidates that are still to come. */
+    | "addressHidden"
+    | "multicast"
+    | "familyMismatch"
+    | "answerMismatch"
+    /** Less security than either side requires. */
+    | "insecure"
+    /** The answer asks for what the offer does not allow. */
+    | "outOfRange";
   /** One sentence for a person. */
   readonly text: string;
 }
@@ -23,6 +35,7 @@ export interface Place {
 export function mediaPlace(description: SessionDescription, media: SdpMedia): Place | Unusable {
   const host = media.connection ?? description.session.connection;
   if (host === undefined) return unusable("addressMissing", `the medium of line ${media.line} has no c=`);
+  if (hasNoDefault(description, media) || isLocalName(host)) return hidden(media, host);
   const bad =
     reasonAgainst(host) ?? (media.rtcp?.address === undefined ? undefined : reasonAgainst(media.rtcp.address));
   if (bad !== undefined) return bad;
@@ -48,4 +61,20 @@ function reasonAgainst(host: string): Unusable | undefined {
   return undefined;
 }
 
-const unusable = (reason: Unusable["reason"], text: string): Unusable => ({ kind: "unusable", reason, text });
+const isLocalName = (host: string): boolean => /\.local$/i.test(host);
+
+/** What to set, so that the next try has an address. */
+function hidden(media: SdpMedia, host: string): Unusable {
+  if (media.hiddenCandidates === true || isLocalName(host)) {
+    const text =
+      `the medium of line ${media.line} hides its address behind an mDNS name (.local): let the browser show it, by the ` +
+      "policy WebRtcLocalIpsAllowedUrls, by --disable-features=WebRtcHideLocalIpsWithMdns, or by allowing the microphone";
+    return unusable("addressHidden", text);
+  }
+  const text =
+    `the medium of line ${media.line} has no address yet (${host} port 9): the agent has to gather its candidates ` +
+    "before it sends its description, not trickle them afterwards";
+  return unusable("addressHidden", text);
+}
+
+export const unusable = (reason: Unusable["reason"], text: string): Unusable => ({ kind: "unusable", reason, text });

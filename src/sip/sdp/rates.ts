@@ -1,7 +1,7 @@
 /** From a medium's description to the traffic of its packets, counted at the IP layer. */
 import type { TrafficSpec } from "../../model/flow.js";
 import type { IpFamily } from "../../model/ip.js";
-import { bitsPerSecond, octets } from "../../model/units.js";
+import { type BitsPerSecond, bitsPerSecond, octets } from "../../model/units.js";
 import { audioRate, mainCodecs } from "./codecs.js";
 import type { SdpBandwidth, SdpCodec, SdpMedia } from "./description.js";
 
@@ -32,19 +32,30 @@ const LARGE_PACKET = 1_200;
 /** A compound RTCP packet with its report blocks and CNAME, at the IP layer. */
 const RTCP_OCTETS = 200;
 
-/** Rate, burst and packets of the media itself. */
-export function mediaTraffic(parts: RateParts): TrafficSpec {
-  const { bandwidth, family } = parts;
-  const lower = IP_OCTETS[family] + UDP_OCTETS;
+/**
+ * Rate, burst and packets of the media itself.
+ * @param needed - rate that the parties agreed on; it takes the place of the codec's, and what the receiver's b= allows
+ *   stays its upper bound
+ */
+export function mediaTraffic(parts: RateParts, needed?: BitsPerSecond): TrafficSpec {
+  const { bandwidth } = parts;
   const computed = parts.receiver.kind === "audio" ? audioTraffic(parts) : largeTraffic(parts.unstated, parts);
   const packets = parts.maxPacketRate ?? computed.packets;
-  // RFC 3890 §6.4: TIAS plus the lower layers' headers for each packet; it wins over AS, being exact.
   const size = packetSize(parts);
-  if (bandwidth.tias)
-    return spec(bandwidth.tias + packets * lower * 8, packetsFor(parts, bandwidth.tias, packets), size);
+  const stated = statedRate(parts, packets);
+  if (needed !== undefined && needed < (stated ?? Number.POSITIVE_INFINITY)) {
+    return spec(needed, packetsFor(parts, needed, packets), size);
+  }
+  if (stated === undefined) return spec(computed.rate, packets, size);
+  return spec(stated, packetsFor(parts, bandwidth.tias || stated, packets), size);
+}
+
+/** bit/s that b= allows; undefined without b=. */
+function statedRate({ bandwidth, family }: RateParts, packets: number): number | undefined {
+  // RFC 3890 §6.4: TIAS plus the lower layers' headers for each packet; it wins over AS, being exact.
+  if (bandwidth.tias) return bandwidth.tias + packets * (IP_OCTETS[family] + UDP_OCTETS) * 8;
   // RFC 8866 §5.8 with RFC 3550 §6.2: AS counts IP and UDP headers already.
-  if (bandwidth.as) return spec(bandwidth.as * 1000, packetsFor(parts, bandwidth.as * 1000, packets), size);
-  return spec(computed.rate, packets, size);
+  return bandwidth.as ? bandwidth.as * 1000 : undefined;
 }
 
 function packetsFor(parts: RateParts, rate: number, packets: number): number {

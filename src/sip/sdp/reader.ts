@@ -1,6 +1,7 @@
 /** A strict reader of SDP, line by line (RFC 8866 §5, §9). Errors say line and column. */
 import { DecodeError } from "../../model/errors.js";
-import { type AttributeTarget, readAttribute } from "./attributes.js";
+import type { AttributeTarget } from "./attribute-reader.js";
+import { readAttribute } from "./attributes.js";
 import { STATIC_CODECS } from "./codecs.js";
 import type { SdpBandwidth, SdpCodec, SdpDirection, SdpMedia, SessionDescription } from "./description.js";
 
@@ -60,7 +61,8 @@ export function readSdp(octets: Buffer, limits: SdpLimits = DEFAULT_SDP_LIMITS):
       media.push(readMedia(line, limits));
     } else readScopeLine(line, media.at(-1) ?? session);
   }
-  return { origin, session, media: media.map(finish) };
+  const { bundles = [], ...scope } = session;
+  return { origin, session: scope, bundles, media: media.map(finish) };
 }
 
 /** RFC 8866 §5: lines end with CRLF; a lone LF is accepted too. */
@@ -162,14 +164,16 @@ function readMedia(line: SdpLine, limits: SdpLimits): MediaDraft {
 }
 
 function finish(draft: MediaDraft): SdpMedia {
-  const { parameters, ...rest } = draft;
+  const { parameters, bundles, rtcp, ...rest } = draft;
   const codecs = new Map<string, SdpCodec>();
   for (const format of draft.formats) {
     const codec = draft.codecs.get(format) ?? STATIC_CODECS[format];
     const fmtp = parameters?.get(format);
     if (codec !== undefined) codecs.set(format, fmtp === undefined ? codec : { ...codec, parameters: fmtp });
   }
-  return { ...rest, codecs };
+  // Browsers that offer rtcp-mux write a=rtcp:9 IN IP4 0.0.0.0, which is a place for nothing.
+  const isNowhere = draft.rtcpMux && (rtcp?.address === "0.0.0.0" || rtcp?.address === "::");
+  return { ...rest, codecs, ...(rtcp === undefined || isNowhere ? {} : { rtcp }) };
 }
 
 /** @param column - 1-based */

@@ -6,6 +6,7 @@ import { ackForFailure } from "../message/build.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import {
   type Action,
+  again,
   arm,
   type ClientEvent,
   disarm,
@@ -16,7 +17,7 @@ import {
   TIMEOUT,
   TRANSPORT_ERROR,
 } from "./machine.js";
-import { doubled, lifetime, type SipTimers, timerD } from "./timers.js";
+import { doubled, lifetime, type TransactionTimers, timerD } from "./timers.js";
 
 /**
  * ```
@@ -33,12 +34,12 @@ import { doubled, lifetime, type SipTimers, timerD } from "./timers.js";
 export interface InviteClientState {
   readonly name: "calling" | "proceeding" | "accepted" | "completed" | "terminated";
   readonly request: SipRequest;
-  readonly timers: SipTimers;
+  readonly timers: TransactionTimers;
   /** Timer A's next interval. */
   readonly interval: Millis;
 }
 
-export function inviteClient(request: SipRequest, timers: SipTimers): InviteClientState {
+export function inviteClient(request: SipRequest, timers: TransactionTimers): InviteClientState {
   return { name: "calling", request, timers, interval: timers.t1 };
 }
 
@@ -48,8 +49,8 @@ export function stepInviteClient(state: InviteClientState, event: ClientEvent): 
   switch (event.kind) {
     case "start":
       if (name !== "calling") return stay(state);
-      // §17.1.1.2: the request goes out at once; A retransmits it, B bounds the whole.
-      return stay(state, send(state.request), arm("A", timers.t1), arm("B", lifetime(timers)));
+      // §17.1.1.2: the request goes out at once; A retransmits it over UDP, B bounds the whole.
+      return stay(state, send(state.request), ...again("A", timers), arm("B", lifetime(timers)));
     case "response":
       return onResponse(state, event.response);
     case "timer":

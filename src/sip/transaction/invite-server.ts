@@ -5,6 +5,7 @@ import { responseTo } from "../message/build.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import {
   type Action,
+  again,
   arm,
   disarm,
   type ServerEvent,
@@ -15,7 +16,7 @@ import {
   TIMEOUT,
   TRANSPORT_ERROR,
 } from "./machine.js";
-import { doubledUpTo, lifetime, type SipTimers } from "./timers.js";
+import { doubledUpTo, lifetime, type TransactionTimers, timerT4 } from "./timers.js";
 
 /**
  * ```
@@ -32,14 +33,14 @@ import { doubledUpTo, lifetime, type SipTimers } from "./timers.js";
 export interface InviteServerState {
   readonly name: "proceeding" | "accepted" | "completed" | "confirmed" | "terminated";
   readonly request: SipRequest;
-  readonly timers: SipTimers;
+  readonly timers: TransactionTimers;
   /** What an INVITE that comes again is answered with. */
   readonly last: SipResponse;
   /** Timer G's next interval. */
   readonly interval: Millis;
 }
 
-export function inviteServer(request: SipRequest, timers: SipTimers): InviteServerState {
+export function inviteServer(request: SipRequest, timers: TransactionTimers): InviteServerState {
   return { name: "proceeding", request, timers, last: responseTo(request, 100), interval: timers.t1 };
 }
 
@@ -68,7 +69,7 @@ function onAck(state: InviteServerState, request: SipRequest): Step<InviteServer
   if (state.name === "accepted") return stay(state, { kind: "ack", request });
   // §17.2.1: the ACK for a failure stops its retransmission; I absorbs further ones.
   if (state.name === "completed") {
-    return stay({ ...state, name: "confirmed" }, disarm("G"), disarm("H"), arm("I", state.timers.t4));
+    return stay({ ...state, name: "confirmed" }, disarm("G"), disarm("H"), arm("I", timerT4(state.timers)));
   }
   return stay(state);
 }
@@ -89,7 +90,7 @@ function onRespond(state: InviteServerState, response: SipResponse): Step<Invite
   // RFC 6026 §7.1: a 2xx moves to `accepted` for 64*T1; the transaction does not retransmit it.
   if (response.status < 300) return stay({ ...next, name: "accepted" }, send(response), arm("L", lifetime(timers)));
   // §17.2.1: a failure is retransmitted by G until ACK, or until H gives up.
-  const actions: Action[] = [send(response), arm("G", timers.t1), arm("H", lifetime(timers))];
+  const actions: Action[] = [send(response), ...again("G", timers), arm("H", lifetime(timers))];
   return stay({ ...next, name: "completed" }, ...actions);
 }
 

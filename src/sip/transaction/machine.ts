@@ -1,7 +1,7 @@
 /** What the four transaction machines have in common: their events' and actions' forms. */
 import type { Millis } from "../../model/units.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
-import type { TimerName } from "./timers.js";
+import type { TimerName, TransactionTimers } from "./timers.js";
 
 export type Action =
   /** To the transport. */
@@ -41,6 +41,9 @@ export type ServerEvent =
 export const stay = <State>(state: State, ...actions: Action[]): Step<State> => ({ state, actions });
 export const send = (message: SipMessage): Action => ({ kind: "send", message });
 export const arm = (timer: TimerName, delay: Millis): Action => ({ kind: "arm", timer, delay });
+/** §17: retransmission is for transports that lose. */
+export const again = (timer: "A" | "E" | "G", timers: TransactionTimers): Action[] =>
+  timers.reliable === true ? [] : [arm(timer, timers.t1)];
 export const disarm = (timer: TimerName): Action => ({ kind: "disarm", timer });
 export const TERMINATED: Action = { kind: "terminated" };
 export const TIMEOUT: Action = { kind: "timeout" };

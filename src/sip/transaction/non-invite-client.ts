@@ -4,6 +4,7 @@ import type { Millis } from "../../model/units.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import {
   type Action,
+  again,
   arm,
   type ClientEvent,
   disarm,
@@ -14,7 +15,7 @@ import {
   TIMEOUT,
   TRANSPORT_ERROR,
 } from "./machine.js";
-import { doubledUpTo, lifetime, type SipTimers } from "./timers.js";
+import { doubledUpTo, lifetime, type TransactionTimers, timerT4 } from "./timers.js";
 
 /**
  * ```
@@ -28,12 +29,12 @@ import { doubledUpTo, lifetime, type SipTimers } from "./timers.js";
 export interface NonInviteClientState {
   readonly name: "trying" | "proceeding" | "completed" | "terminated";
   readonly request: SipRequest;
-  readonly timers: SipTimers;
+  readonly timers: TransactionTimers;
   /** Timer E's next interval. */
   readonly interval: Millis;
 }
 
-export function nonInviteClient(request: SipRequest, timers: SipTimers): NonInviteClientState {
+export function nonInviteClient(request: SipRequest, timers: TransactionTimers): NonInviteClientState {
   return { name: "trying", request, timers, interval: timers.t1 };
 }
 
@@ -44,7 +45,7 @@ export function stepNonInviteClient(state: NonInviteClientState, event: ClientEv
     case "start":
       if (name !== "trying") return stay(state);
       // §17.1.2.2: sent at once; E retransmits, F bounds the whole.
-      return stay(state, send(state.request), arm("E", timers.t1), arm("F", lifetime(timers)));
+      return stay(state, send(state.request), ...again("E", timers), arm("F", lifetime(timers)));
     case "response":
       return onResponse(state, event.response);
     case "timer":
@@ -64,7 +65,7 @@ function onResponse(state: NonInviteClientState, response: SipResponse): Step<No
   // §17.1.2.2: a provisional goes up; E goes on, from now with T2.
   if (response.status < 200) return stay({ ...state, name: "proceeding" }, up);
   // §17.1.2.2: a final goes up; K waits for its retransmissions.
-  return stay({ ...state, name: "completed" }, disarm("E"), disarm("F"), arm("K", state.timers.t4), up);
+  return stay({ ...state, name: "completed" }, disarm("E"), disarm("F"), arm("K", timerT4(state.timers)), up);
 }
 
 function onTimer(state: NonInviteClientState, timer: string): Step<NonInviteClientState> {

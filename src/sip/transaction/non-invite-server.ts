@@ -2,7 +2,7 @@
 import { unreachable } from "../../model/errors.js";
 import type { SipRequest, SipResponse } from "../message/message.js";
 import { arm, type ServerEvent, type Step, send, stay, TERMINATED, TRANSPORT_ERROR } from "./machine.js";
-import { lifetime, type SipTimers } from "./timers.js";
+import { lifetime, type TransactionTimers, timerJ } from "./timers.js";
 
 /**
  * ```
@@ -15,11 +15,11 @@ import { lifetime, type SipTimers } from "./timers.js";
 export interface NonInviteServerState {
   readonly name: "trying" | "proceeding" | "completed" | "terminated";
   readonly request: SipRequest;
-  readonly timers: SipTimers;
+  readonly timers: TransactionTimers;
   readonly last: SipResponse | undefined;
 }
 
-export function nonInviteServer(request: SipRequest, timers: SipTimers): NonInviteServerState {
+export function nonInviteServer(request: SipRequest, timers: TransactionTimers): NonInviteServerState {
   return { name: "trying", request, timers, last: undefined };
 }
 
@@ -53,5 +53,6 @@ function onRespond(state: NonInviteServerState, response: SipResponse): Step<Non
   if (state.name === "completed") return stay(state);
   if (response.status < 200) return stay({ ...state, name: "proceeding", last: response }, send(response));
   const next = { ...state, name: "completed", last: response } as const;
-  return stay(next, send(response), arm("J", lifetime(state.timers)));
+  // §17.2.2: J is 0 where nothing can come again.
+  return stay(next, send(response), arm("J", timerJ(state.timers)));
 }

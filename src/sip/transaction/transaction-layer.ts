@@ -4,13 +4,14 @@
  */
 import type { Clock, Timer } from "../../model/clock.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
+import type { FlowId } from "../transport/transport.js";
 import { inviteClient, stepInviteClient } from "./invite-client.js";
 import { inviteServer, stepInviteServer } from "./invite-server.js";
 import type { Action, ClientEvent, ServerEvent, Step } from "./machine.js";
 import { clientKey, serverKey } from "./matching.js";
 import { nonInviteClient, stepNonInviteClient } from "./non-invite-client.js";
 import { nonInviteServer, stepNonInviteServer } from "./non-invite-server.js";
-import type { SipTimers, TimerName } from "./timers.js";
+import type { SipTimers, TimerName, TransactionTimers } from "./timers.js";
 
 export interface TransactionOptions {
   readonly clock: Clock;
@@ -21,8 +22,15 @@ export interface TransactionOptions {
   readonly limit: number;
 }
 
-/** Sends one message to where its transaction talks; tells of a send that failed for good. */
-export type SendMessage = (message: SipMessage, failed: () => void) => void;
+/** Where a transaction talks. */
+export interface Channel {
+  /** What is sent arrives, or the failure is told: nothing need be sent again (§17). */
+  readonly reliable: boolean;
+  /** The only connection that an answer can come by. */
+  readonly flow: FlowId | undefined;
+  /** Tells of a send that failed for good. */
+  send(message: SipMessage, failed: () => void): void;
+}
 
 export interface ClientUser {
   /** Provisionals and finals; of 2xx to INVITE every retransmission. */
@@ -52,6 +60,8 @@ type Machine<Event> = { step(event: Event): readonly Action[] };
 export class TransactionLayer {
   private readonly servers = new Map<string, Live<ServerEvent>>();
   private readonly clients = new Map<string, Live<ClientEvent>>();
+  /** Client transactions that wait for an answer by one connection only. */
+  private readonly byFlow = new Map<FlowId, Set<Live<ClientEvent>>>();
   private readonly options: TransactionOptions;
 
   constructor(options: TransactionOptions) {
@@ -88,12 +98,17 @@ export class TransactionLayer {
     return this.servers.get(serverKey(cancel, "INVITE"))?.server;
   }
 
-  startServer(request: SipRequest, send: SendMessage, user: ServerUser = {}): ServerTransaction {
+  /** The connection is closed: what waits for an answer by it has failed (§18.4). */
+  flowClosed(flow: FlowId): void {
+    for (const live of [...(this.byFlow.get(flow) ?? [])]) live.dispatch({ kind: "transportError" });
+  }
+
+  startServer(request: SipRequest, channel: Channel, user: ServerUser = {}): ServerTransaction {
     const key = serverKey(request);
     let finalStatus: number | undefined;
-    const live = new Live<ServerEvent>(serverMachine(request, this.options.timers), {
+    const live = new Live<ServerEvent>(serverMachine(request, this.timersOf(channel)), {
       clock: this.options.clock,
-      send,
+      channel,
       ended: () => this.servers.delete(key),
       ack: (ack) => user.ack?.(ack),
     });
@@ -113,16 +128,20 @@ export class TransactionLayer {
     return server;
   }
 
-  startClient(request: SipRequest, send: SendMessage, user: ClientUser): ClientTransaction {
+  startClient(request: SipRequest, channel: Channel, user: ClientUser): ClientTransaction {
     const key = clientKey(request);
-    const live = new Live<ClientEvent>(clientMachine(request, this.options.timers), {
+    const live: Live<ClientEvent> = new Live<ClientEvent>(clientMachine(request, this.timersOf(channel)), {
       clock: this.options.clock,
-      send,
-      ended: () => this.clients.delete(key),
+      channel,
+      ended: () => {
+        this.clients.delete(key);
+        this.leave(channel.flow, live);
+      },
       response: (response) => user.response(response),
       failed: (reason) => user.failed(reason),
     });
     this.clients.set(key, live);
+    this.join(channel.flow, live);
     live.dispatch({ kind: "start" });
     return { request };
   }
@@ -132,12 +151,30 @@ export class TransactionLayer {
     for (const live of [...this.servers.values(), ...this.clients.values()]) live.stop();
     this.servers.clear();
     this.clients.clear();
+    this.byFlow.clear();
+  }
+
+  private timersOf({ reliable }: Channel): TransactionTimers {
+    return { ...this.options.timers, reliable };
+  }
+
+  private join(flow: FlowId | undefined, live: Live<ClientEvent>): void {
+    if (flow === undefined) return;
+    const lives = this.byFlow.get(flow) ?? new Set();
+    this.byFlow.set(flow, lives.add(live));
+  }
+
+  private leave(flow: FlowId | undefined, live: Live<ClientEvent>): void {
+    const lives = flow === undefined ? undefined : this.byFlow.get(flow);
+    if (flow === undefined || lives === undefined) return;
+    lives.delete(live);
+    if (lives.size === 0) this.byFlow.delete(flow);
   }
 }
 
 interface LiveOptions {
   readonly clock: Clock;
-  readonly send: SendMessage;
+  readonly channel: Channel;
   readonly ended: () => void;
   readonly response?: (response: SipResponse) => void;
   readonly failed?: (reason: "timeout" | "transportError") => void;
@@ -168,7 +205,7 @@ class Live<Event> {
   private perform(action: Action): void {
     switch (action.kind) {
       case "send":
-        this.options.send(action.message, () => this.dispatch({ kind: "transportError" }));
+        this.options.channel.send(action.message, () => this.dispatch({ kind: "transportError" }));
         return;
       case "arm":
         this.timers.get(action.timer)?.cancel();
@@ -216,13 +253,13 @@ function running<State, Event>(start: State, step: (state: State, event: Event) 
   };
 }
 
-function serverMachine(request: SipRequest, timers: SipTimers): Machine<ServerEvent> {
+function serverMachine(request: SipRequest, timers: TransactionTimers): Machine<ServerEvent> {
   return request.method === "INVITE"
     ? running(inviteServer(request, timers), stepInviteServer)
     : running(nonInviteServer(request, timers), stepNonInviteServer);
 }
 
-function clientMachine(request: SipRequest, timers: SipTimers): Machine<ClientEvent> {
+function clientMachine(request: SipRequest, timers: TransactionTimers): Machine<ClientEvent> {
   return request.method === "INVITE"
     ? running(inviteClient(request, timers), stepInviteClient)
     : running(nonInviteClient(request, timers), stepNonInviteClient);

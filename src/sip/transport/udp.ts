@@ -3,7 +3,16 @@ import { createSocket, type Socket } from "node:dgram";
 import { SystemError } from "../../model/errors.js";
 import { familyOf, formatEndpoint, parseAddress } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
-import { type DatagramHandler, type SipTransport, type SocketAddress, sameSocket } from "./transport.js";
+import { bindError } from "./bind-error.js";
+import {
+  type Destination,
+  type Flow,
+  type LocalPoint,
+  type MessageHandler,
+  type SipTransport,
+  type SocketAddress,
+  sameSocket,
+} from "./transport.js";
 
 export interface UdpOptions {
   /** Exact addresses, none of them a wildcard: they are written into Via and Record-Route. Port 0 takes a free one. */
@@ -16,14 +25,14 @@ export interface UdpOptions {
 const RECEIVE_BUFFER = 1_048_576;
 
 interface Bound {
-  readonly local: SocketAddress;
+  readonly local: LocalPoint;
   readonly socket: Socket;
 }
 
 export class UdpTransport implements SipTransport {
   private readonly sockets: readonly Bound[];
   private readonly logger: Logger;
-  private handler: DatagramHandler = () => undefined;
+  private handler: MessageHandler = () => undefined;
 
   private constructor(sockets: readonly Bound[], logger: Logger) {
     this.sockets = sockets;
@@ -43,15 +52,26 @@ export class UdpTransport implements SipTransport {
     return new UdpTransport(sockets, options.logger);
   }
 
-  get locals(): readonly SocketAddress[] {
+  get locals(): readonly LocalPoint[] {
     return this.sockets.map((bound) => bound.local);
   }
 
-  onDatagram(handler: DatagramHandler): void {
+  onMessage(handler: MessageHandler): void {
     this.handler = handler;
   }
 
-  send(octets: Buffer, local: SocketAddress, remote: SocketAddress, failed: (cause: Error) => void): void {
+  /** Datagrams have no connections. */
+  onFlowClosed(): void {}
+
+  flow(): Flow | undefined {
+    return undefined;
+  }
+
+  async reach(): Promise<boolean> {
+    return true;
+  }
+
+  send(octets: Buffer, local: LocalPoint, remote: Destination, failed: (cause: Error) => void): void {
     const bound = this.sockets.find((candidate) => sameSocket(candidate.local, local));
     if (bound === undefined) {
       queueMicrotask(() => failed(new SystemError("SIP_NO_SOCKET", `no socket at ${local.address}`)));
@@ -71,11 +91,11 @@ export class UdpTransport implements SipTransport {
     await Promise.all(this.sockets.map(({ socket }) => new Promise<void>((done) => socket.close(() => done()))));
   }
 
-  private listen(socket: Socket, local: SocketAddress): void {
+  private listen(socket: Socket, local: LocalPoint): void {
     socket.on("message", (octets, info) => {
       const address = parseAddress(info.address);
       // A link-local source carries a zone, which no Via can express; such a peer could not be answered.
-      if (address !== undefined) this.handler(octets, { address, port: info.port }, local);
+      if (address !== undefined) this.handler(octets, { address, port: info.port, transport: "udp" }, local);
     });
     // An ICMP error that the kernel attached to the socket: the transaction's timers deal with the silence.
     socket.on("error", (error) => this.logger.warn("sip.udp.error", { cause: error.message }));
@@ -88,7 +108,7 @@ async function bind(address: SocketAddress, options: UdpOptions): Promise<Bound>
   await new Promise<void>((resolve, reject) => {
     socket.once("error", (error: NodeJS.ErrnoException) => {
       socket.close();
-      reject(bindError(address, error));
+      reject(bindError("UDP", address, error));
     });
     socket.bind({ address: address.address, port: address.port, exclusive: true }, () => {
       socket.removeAllListeners("error");
@@ -96,25 +116,5 @@ async function bind(address: SocketAddress, options: UdpOptions): Promise<Bound>
     });
   });
   socket.setRecvBufferSize(options.receiveBuffer ?? RECEIVE_BUFFER);
-  return { local: { address: address.address, port: socket.address().port }, socket };
-}
-
-function bindError(address: SocketAddress, cause: NodeJS.ErrnoException): SystemError {
-  const where = formatEndpoint(address.address, address.port);
-  if (cause.code === "EADDRINUSE") {
-    return new SystemError("SIP_ADDRESS_IN_USE", `UDP ${where} is in use by another process`, {
-      cause,
-      remedy: `find it with \`ss -lunp sport = :${address.port}\` and stop it, or configure another port`,
-    });
-  }
-  const remedy =
-    cause.code === "EADDRNOTAVAIL"
-      ? "the address is on no interface: check `ip address`, and that the interface is up"
-      : cause.code === "EACCES"
-        ? "ports below 1024 need CAP_NET_BIND_SERVICE"
-        : "check the configured listen address";
-  return new SystemError("SIP_BIND", `cannot listen on UDP ${where}: ${cause.code ?? cause.message}`, {
-    cause,
-    remedy,
-  });
+  return { local: { address: address.address, port: socket.address().port, transport: "udp" }, socket };
 }

@@ -3,9 +3,13 @@ import { parseAddress } from "../../model/ip.js";
 import { splitOutside } from "../message/grammar.js";
 import type { SipRequest } from "../message/message.js";
 import type { Via } from "../message/via.js";
-import type { SocketAddress } from "./transport.js";
+import type { Destination, LocalPoint, SocketAddress, TransportName } from "./transport.js";
 
 export const DEFAULT_PORT = 5060;
+
+/** Whether what arrives there is cut out of a stream (§18.3), or comes message by message (UDP; RFC 7118 §5). */
+export const framingOf = (local: LocalPoint): "stream" | "message" =>
+  local.transport === "tcp" ? "stream" : "message";
 
 /**
  * Marks the top Via with the address that the request came from.
@@ -31,12 +35,13 @@ function withoutParameters(raw: string): string {
 
 /**
  * §18.2.2: to `received` if it is there, else to the sent-by address; to `rport` if it is there (RFC 3581 §4), else to the
- * sent-by port, else 5060. `maddr` is not followed: this proxy has no multicast, and it would aim answers anywhere.
+ * sent-by port, else 5060. Over TCP, where the request's connection is gone, never to `rport`: nobody listens there.
+ * `maddr` is not followed: this proxy has no multicast, and it would aim answers anywhere.
  * Undefined if the Via names a host and was never stamped.
  */
-export function responseDestination(via: Via): SocketAddress | undefined {
+export function responseDestination(via: Via, transport: TransportName = "udp"): Destination | undefined {
   const address = parseAddress(via.parameters.get("received")?.replaceAll(/[[\]]/g, "") ?? via.host);
   if (address === undefined) return undefined;
-  const rport = Number(via.parameters.get("rport") ?? 0);
-  return { address, port: rport > 0 && rport < 65_536 ? rport : (via.port ?? DEFAULT_PORT) };
+  const rport = transport === "udp" ? Number(via.parameters.get("rport") ?? 0) : 0;
+  return { address, port: rport > 0 && rport < 65_536 ? rport : (via.port ?? DEFAULT_PORT), transport };
 }

@@ -41,6 +41,17 @@ describe("a PEP and its PDP", () => {
     expect(log).toEqual(["up", "down: closed here"]);
   });
 
+  it("agree on how often accounting is reported: what the Client-Accept says, or nothing (RFC 2748 §3.7)", async () => {
+    for (const accounting of [15, 0, undefined]) {
+      const said = accounting === undefined ? {} : { accounting };
+      const server = await pdp({ open: () => ({ accept: true, keepAlive: 0, ...said }) });
+      const told: unknown[] = [];
+      const { client } = pep(server.port, { handlers: { up: (interval) => told.push(interval) } });
+      await until(() => client.state === "open");
+      expect(told).toEqual([accounting === undefined ? undefined : accounting * 1000]);
+    }
+  });
+
   it("gives each decision its own report, in order, also when many are under way", async () => {
     const server = await pdp();
     const { client, decisions } = pep(server.port);

@@ -137,9 +137,9 @@ export function pep(port: number, settings: PepSettings = {}): TestPep {
       random: settings.random ?? (() => 0.5),
     },
     {
-      up: () => {
+      up: (accounting) => {
         log.push("up");
-        handlers.up?.();
+        handlers.up?.(accounting);
       },
       down: (reason) => {
         log.push(`down: ${reason}`);

@@ -94,6 +94,33 @@ describe("INVITE", () => {
 const offer = { by: "caller" as const, sdp: sdp("10.1.0.10", 6000) };
 const state = { offer, reoffer: undefined, side: "originating" as const };
 
+describe("what is asked for a medium", () => {
+  it("goes with each of its flows, in the direction that it is said of", () => {
+    const lines = ["a=sluice-class:talk", "a=sluice-need:send latency=40-80;rate=64-32"];
+    const reading = invite(sdp("10.1.0.10", 6000, lines));
+    if (!reading.ok) throw new Error(reading.refusal.text);
+    const asks = reading.value.flows.map(({ direction, traffic, ask }) => ({ direction, rate: traffic.rate, ask }));
+    expect(asks).toContainEqual({
+      ...{ direction: "up", rate: 64_000 },
+      ask: expect.objectContaining({
+        ...{ index: 0, media: "audio", sessionClass: "talk", isControl: false, security: "none" },
+        need: { latency: { wanted: 40, worst: 80 }, rate: { wanted: 64_000, worst: 32_000 } },
+        least: expect.objectContaining({ rate: 32_000 }),
+      }),
+    });
+    expect(asks).toContainEqual({
+      ...{ direction: "down", rate: 80_000 },
+      ask: expect.objectContaining({ sessionClass: "talk", need: undefined, least: undefined }),
+    });
+    expect(asks.filter(({ ask }) => ask?.isControl === true)).toHaveLength(2);
+  });
+
+  it("is refused as insecure where the descriptions give less than one of them requires", () => {
+    const reading = invite(sdp("10.1.0.10", 6000, ["a=sluice-security:dtls"]));
+    expect(reading).toMatchObject({ ok: false, refusal: { reason: "insecure" } });
+  });
+});
+
 describe("answers", () => {
   it("fixes four flows, up and down", () => {
     const reading = readAnswer(message("SIP/2.0 200 OK", sdp("10.3.0.10", 7000)), state, rules);

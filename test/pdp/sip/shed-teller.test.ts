@@ -30,7 +30,7 @@ function proxy() {
   const begin = (count: number) => {
     for (let n = 1; n <= count; n++) {
       handles.bind(dialogHandle(n), id(n));
-      teller.tell(id(n), "bye");
+      teller.tell(id(n), "preempted");
     }
   };
   return { decided, open, handles, teller, begin };
@@ -55,11 +55,11 @@ describe("telling a proxy of sessions that were shed", () => {
 
   it("leaves out who has gone before its turn, and says the same thing once", () => {
     const { decided, handles, teller, begin } = proxy();
-    teller.tell(id(7), "bye");
+    teller.tell(id(7), "idle");
     expect(decided).toEqual([]);
     begin(300);
     for (let n = 257; n <= 300; n++) handles.unbind(dialogHandle(n));
-    teller.tell(id(300), "bye");
+    teller.tell(id(300), "preempted");
     expect(decided).toHaveLength(256);
   });
 });

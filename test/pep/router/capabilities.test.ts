@@ -9,13 +9,15 @@ import { aggregateRow } from "../../../src/pdp/router/aggregate-rows.js";
 import { capabilityBindings, installable } from "../../../src/pep/router/capabilities.js";
 
 /** Classes that a router says it supports. */
-const supported = (aggregates: boolean, tunnels = false) =>
-  capabilityBindings({ name: "r1", maxMessage: 65_536 }, { aggregates, tunnels }).flatMap(({ prid, values }) => {
-    const place = splitPrid(prid);
-    if (place?.entry !== pib.frwkPrcSupport.entry) return [];
-    const decoded = decodeRow(pib.frwkPrcSupport, place.instance, values);
-    return decoded.ok ? [decoded.row.supportedPrc] : [];
-  });
+const supported = (aggregates: boolean, tunnels = false, probes = false) =>
+  capabilityBindings({ name: "r1", maxMessage: 65_536 }, { aggregates, tunnels, probes }).flatMap(
+    ({ prid, values }) => {
+      const place = splitPrid(prid);
+      if (place?.entry !== pib.frwkPrcSupport.entry) return [];
+      const decoded = decodeRow(pib.frwkPrcSupport, place.instance, values);
+      return decoded.ok ? [decoded.row.supportedPrc] : [];
+    },
+  );
 
 const row = aggregateRow({
   pool: 1,
@@ -41,9 +43,15 @@ describe("what a router says it can do", () => {
     expect(steering.filter((entry) => !plain.includes(entry))).toEqual([pib.sluiceTunnel.entry]);
   });
 
+  it("has the classes of measurements only if it makes them", () => {
+    const [plain, measuring] = [supported(true), supported(true, false, true)];
+    const only = measuring.filter((entry) => !plain.includes(entry));
+    expect(only).toEqual([pib.sluiceProbe.entry, pib.sluicePathQuality.entry]);
+  });
+
   it("is what can be installed: an aggregate is of an unknown class for a router that does not reserve", () => {
     const install = (aggregates: boolean) =>
-      new PriStore({ classes: installable({ aggregates, tunnels: false }), maxInstances: 10 }).apply({
+      new PriStore({ classes: installable({ aggregates, tunnels: false, probes: false }), maxInstances: 10 }).apply({
         removals: [],
         bindings: [pool, row],
       });

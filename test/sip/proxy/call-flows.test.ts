@@ -118,7 +118,7 @@ describe("set-up", () => {
     const lab = new Lab({ invite: async () => ({ forward: true, nextHop: { host: "192.0.2.50", port: 5999 } }) });
     await lab.alice({ method: "INVITE", uri: "sip:carol@unknown.example" });
     const sent = await lab.flush();
-    expect(sent[1]?.remote).toEqual({ address: "192.0.2.50", port: 5999 });
+    expect(sent[1]?.remote).toEqual({ address: "192.0.2.50", port: 5999, transport: "udp" });
     expect(sent[1]?.message.startLine).toBe("INVITE sip:carol@unknown.example SIP/2.0");
   });
 

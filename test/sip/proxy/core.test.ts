@@ -68,13 +68,14 @@ describe("request validation (RFC 3261 §16.3)", () => {
     const message = { method: "MESSAGE", uri: "sip:x@far.example" };
     await lab.alice(message);
     const first = (await lab.flush())[0]?.message as SipRequest;
-    lab.transport.inject(first.toBuffer(), { address: "192.0.2.77", port: 5060 });
+    lab.transport.inject(first.toBuffer(), { address: "192.0.2.77", port: 5060, transport: "udp" });
     expect(await lab.names()).toEqual(["482>192.0.2.77"]);
     lab.transport.inject(
       first.replaceRequestUri("sip:y@far.example").prependVia("SIP/2.0/UDP 192.0.2.77;branch=z9hG4bK-y").toBuffer(),
       {
         address: "192.0.2.77",
         port: 5060,
+        transport: "udp",
       },
     );
     expect((await lab.flush())[0]?.message.startLine).toBe("MESSAGE sip:y@far.example SIP/2.0");
@@ -124,7 +125,7 @@ describe("routing (RFC 3261 §16.4 to §16.6)", () => {
     const extra = [`Route: ${self}, <sip:192.0.2.50:5090;lr>`];
     await lab.alice({ method: "INFO", toTag: "b1", uri: bobUri, extra });
     const [sent] = await lab.flush();
-    expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090 });
+    expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090, transport: "udp" });
     expect(sent?.message.routes).toEqual(["<sip:192.0.2.50:5090;lr>"]);
     expect(sent?.message.startLine).toBe(`INFO ${bobUri} SIP/2.0`);
   });
@@ -134,7 +135,7 @@ describe("routing (RFC 3261 §16.4 to §16.6)", () => {
     const extra = [`Route: ${self}`, "Route: <sip:192.0.2.50:5090>", "Route: <sip:192.0.2.51;lr>"];
     await lab.alice({ method: "INFO", toTag: "b1", uri: bobUri, extra });
     const [sent] = await lab.flush();
-    expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090 });
+    expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090, transport: "udp" });
     expect(sent?.message.startLine).toBe("INFO sip:192.0.2.50:5090 SIP/2.0");
     expect(sent?.message.routes).toEqual(["<sip:192.0.2.51;lr>", `<${bobUri}>`]);
   });
@@ -150,7 +151,7 @@ describe("routing (RFC 3261 §16.4 to §16.6)", () => {
   });
 
   it("between IPv4 and IPv6 records both its addresses", async () => {
-    const six = { address: "2001:db8::1", port: 5060 };
+    const six = { address: "2001:db8::1", port: 5060, transport: "udp" } as const;
     const agent = { host: "2001:db8::9", port: 5080 };
     const lab = new Lab(
       {},
@@ -186,9 +187,9 @@ describe("routing (RFC 3261 §16.4 to §16.6)", () => {
       `${ALICE.address}:${ALICE.port};branch`,
       "10.0.0.9:5060;received=6.6.6.6;rport;branch",
     );
-    lab.transport.inject(text, { address: ALICE.address, port: 1024 });
+    lab.transport.inject(text, { ...ALICE, port: 1024 });
     const [sent] = await lab.flush();
-    expect(sent?.remote).toEqual({ address: ALICE.address, port: 1024 });
+    expect(sent?.remote).toEqual({ ...ALICE, port: 1024 });
     expect(sent?.message.topVia?.raw).toBe(
       `SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK-OPTIONS-1-a1;received=${ALICE.address};rport=1024`,
     );

@@ -185,6 +185,46 @@ describe("non-INVITE server", () => {
   });
 });
 
+describe("over a reliable transport (RFC 3261 §17)", () => {
+  const reliable = { ...DEFAULT_TIMERS, reliable: true };
+
+  it("an INVITE client neither sends again nor waits for failures that come again", () => {
+    const events: ClientEvent[] = [started, got(180), got(404), fired("D")];
+    expect(run(inviteClient(INVITE, reliable), stepInviteClient, events)).toEqual([
+      "calling: send:INVITE B:32000",
+      "proceeding: -A -B up:180",
+      "completed: send:ACK D:0 up:404",
+      "terminated: terminated",
+    ]);
+  });
+
+  it("an INVITE server does not send failures again, but waits for the ACK", () => {
+    const events: ServerEvent[] = [started, say(404), came(ACK), fired("I")];
+    expect(run(inviteServer(INVITE, reliable), stepInviteServer, events)).toEqual([
+      "proceeding: send:100",
+      "completed: send:404 H:32000",
+      "confirmed: -G -H I:0",
+      "terminated: terminated",
+    ]);
+  });
+
+  it("others end with their answer", () => {
+    expect(run(nonInviteClient(BYE, reliable), stepNonInviteClient, [started, got(200)])).toEqual([
+      "trying: send:BYE F:32000",
+      "completed: -E -F K:0 up:200",
+    ]);
+    expect(run(nonInviteServer(BYE, reliable), stepNonInviteServer, [started, say(200)])).toEqual([
+      "trying: J:32000",
+      "completed: send:200 J:0",
+    ]);
+  });
+
+  it("2xx keep their 64*T1: they are the agents' to repeat (RFC 6026)", () => {
+    expect(run(inviteClient(INVITE, reliable), stepInviteClient, [started, got(200)]).at(-1)).toContain("M:32000");
+    expect(run(inviteServer(INVITE, reliable), stepInviteServer, [started, say(200)]).at(-1)).toContain("L:32000");
+  });
+});
+
 const status = fc.constantFrom(100, 180, 200, 202, 302, 404, 486, 603);
 const common = [
   fc.constant(started),

@@ -32,7 +32,7 @@ describe("UdpTransport", () => {
   it.each(["127.0.0.1", "::1"])("carries datagrams over %s", async (address) => {
     const [left, right] = [await listen(address), await listen(address)];
     const got = new Promise((resolve) =>
-      right.onDatagram((octets, remote, local) => resolve({ octets, remote, local })),
+      right.onMessage((octets, remote, local) => resolve({ octets, remote, local })),
     );
     left.send(Buffer.from("hello"), first(left), first(right), (cause) => expect.unreachable(cause.message));
     expect(await got).toEqual({ octets: Buffer.from("hello"), remote: first(left), local: first(right) });
@@ -52,12 +52,12 @@ describe("UdpTransport", () => {
 
   it("tells of a datagram that cannot be sent", async () => {
     const transport = await listen("127.0.0.1");
-    const remote = { address: "127.0.0.1", port: 9 };
+    const remote = { address: "127.0.0.1", port: 9, transport: "udp" } as const;
     const cause = await new Promise<Error>((resolve) => {
       transport.send(Buffer.alloc(70_000), first(transport), remote, resolve);
     });
     expect(cause.message).toContain("EMSGSIZE");
-    const stranger = { address: "127.0.0.9", port: 1 };
+    const stranger = { address: "127.0.0.9", port: 1, transport: "udp" } as const;
     expect(await new Promise((resolve) => transport.send(Buffer.alloc(1), stranger, remote, resolve))).toMatchObject({
       code: "SIP_NO_SOCKET",
     });

@@ -1,0 +1,95 @@
+/** Composition root of the portal. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { PORTAL_SECRET_MIN, type PortalConfig } from "../config/portal.js";
+import { SystemError } from "../model/errors.js";
+import type { Logger } from "../model/log.js";
+import { Pages } from "../portal/http/pages.js";
+import { Portal } from "../portal/portal.js";
+import { DirectoryClient } from "../portal/presence/directory-client.js";
+import { RoleClient } from "../portal/roles/role-client.js";
+import { SessionStore } from "../portal/sessions/session-store.js";
+import { shortLivedCredentials } from "../sip/auth/short-lived.js";
+import { buildRole, openControl, type RoleContext, type RunningRole } from "./role.js";
+
+/** For `sluice portal passwd`: what goes into `password:` of the file of accounts. */
+export { hashPassword } from "../portal/accounts/password.js";
+
+export const runPortal = (config: PortalConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
+
+/** Where the build puts the page: beside this folder. */
+const BUILT_PAGES = fileURLToPath(new URL("../portal", import.meta.url));
+
+async function build(context: RoleContext<PortalConfig>): Promise<void> {
+  const { config, log, clock, cleanup, statePath } = context;
+  const secret = readSecret(config.secret);
+  const pages = new Pages(config.pages ?? BUILT_PAGES);
+  const store = new SessionStore(statePath("portal.db"));
+  cleanup.add(() => store.close());
+  const tls = readTls(config);
+  const portal = new Portal({
+    tls,
+    publicUrl: config.publicUrl,
+    trustedProxies: config.trustedProxies,
+    domain: config.domain,
+    accounts: config.accounts,
+    sip: config.sip,
+    credentials: (user, expires) => shortLivedCredentials(secret, user, expires),
+    classes: config.classes,
+    pdp: new RoleClient(config.pdp.control),
+    proxy: new RoleClient(config.proxy.control),
+    watch: config.watch.map(({ name, control }) => ({ host: name, role: new RoleClient(control) })),
+    directory: config.directory === "none" ? undefined : new DirectoryClient(config.directory.url),
+    sessions: config.sessions,
+    store,
+    pages,
+    limits: config.limits,
+    clock,
+    log,
+  });
+  cleanup.add(() => portal.close());
+  await portal.listen(config.listen);
+  const expiry = tls === "none" ? undefined : expiryOf(tls.certificate);
+  await openControl(context, {
+    show: { portal: () => portal.view() },
+    problems: () => [...portal.problems(), ...certificateProblems(expiry, clock.now())],
+    warnings: () => certificateWarnings(expiry, clock.now()),
+  });
+}
+
+const DAY_MS = 86_400_000;
+/** Time to have a new one made. */
+const EXPIRY_WARNING_DAYS = 14;
+
+/** When the certificate runs out. Key and certificate were found to fit before. */
+const expiryOf = (pem: Buffer): number => Date.parse(new X509Certificate(pem).validTo);
+
+const certificateProblems = (expiry: number | undefined, now: number): readonly string[] =>
+  expiry !== undefined && expiry <= now ? ["the certificate has run out: browsers refuse the page"] : [];
+
+function certificateWarnings(expiry: number | undefined, now: number): readonly string[] {
+  if (expiry === undefined || expiry <= now || expiry - now > EXPIRY_WARNING_DAYS * DAY_MS) return [];
+  return [`the certificate runs out in ${Math.floor((expiry - now) / DAY_MS)} days`];
+}
+
+function readTls({ tls }: PortalConfig) {
+  return tls === "none" ? tls : { key: readOctets(tls.key), certificate: readOctets(tls.certificate) };
+}
+
+/** Without the line end that editors put after it; the proxy reads the same file the same way. */
+function readSecret(path: string): string {
+  const secret = readOctets(path).toString("utf8").trim();
+  if (Buffer.byteLength(secret) >= PORTAL_SECRET_MIN) return secret;
+  const remedy = "make one with `head -c 32 /dev/urandom | base64`";
+  throw new SystemError("PORTAL_SECRET", `the secret in ${path} is too short`, { remedy });
+}
+
+function readOctets(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const remedy = "correct its path, or make it as configs/portal.yaml shows";
+    throw new SystemError("PORTAL_FILE", `cannot read ${path}`, { remedy, cause });
+  }
+}

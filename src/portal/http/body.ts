@@ -1,0 +1,61 @@
+/** The JSON body of a request: bounded in size and time. */
+import type { IncomingMessage } from "node:http";
+import type { Clock } from "../../model/clock.js";
+import { seconds } from "../../model/units.js";
+import { type JsonReply, refusal } from "./reply.js";
+
+export const BODY_MAX = 8192;
+const BODY_TIME = seconds(5);
+
+export type BodyResult = { readonly value: unknown } | { readonly refused: JsonReply };
+
+/**
+ * The value, `undefined` for an empty body; or what to answer, after which the connection ends.
+ * @param isBeacon - whether `text/plain` is taken too: what navigator.sendBeacon sends of a string
+ */
+export async function readJson(request: IncomingMessage, clock: Clock, isBeacon: boolean): Promise<BodyResult> {
+  const { "content-type": type = "", "content-length": length = "0", "content-encoding": encoding } = request.headers;
+  if (encoding !== undefined) return refused(415, "encoding", "send the body as it is, without an encoding");
+  if (Number(length) > BODY_MAX) return refused(413, "tooLong", "the body is too long");
+  const octets = await readAll(request, clock);
+  if (typeof octets === "number") {
+    if (octets === 413) return refused(413, "tooLong", "the body is too long");
+    return refused(octets, "incomplete", "the body did not come in whole");
+  }
+  if (octets.length === 0) return { value: undefined };
+  const media = type.split(";")[0]?.trim().toLowerCase();
+  // Forms of other pages can send text/plain, but no application/json.
+  if (media !== "application/json" && !(isBeacon && media === "text/plain")) {
+    return refused(415, "mediaType", "send application/json");
+  }
+  try {
+    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(octets)) };
+  } catch {
+    return refused(400, "notJson", "the body is not JSON");
+  }
+}
+
+const refused = (status: number, code: string, message: string): BodyResult => ({
+  refused: refusal(status, code, message, { Connection: "close" }),
+});
+
+function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer | number> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const deadline = clock.after(BODY_TIME, () => resolve(408));
+    const finish = (outcome: Buffer | number): void => {
+      deadline.cancel();
+      resolve(outcome);
+    };
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= BODY_MAX) chunks.push(chunk);
+      else finish(413);
+    });
+    request.on("end", () => finish(Buffer.concat(chunks)));
+    // Nobody is left to read the answer.
+    request.on("error", () => finish(400));
+    request.on("close", () => finish(400));
+  });
+}

@@ -1,0 +1,137 @@
+/** Server-sent events (HTML Living Standard §9.2): who listens, how many may, and what waits for one that does not read. */
+import type { ServerResponse } from "node:http";
+import type { Clock, Timer } from "../../model/clock.js";
+import { seconds } from "../../model/units.js";
+import type { AnswerHeaders } from "./headers.js";
+
+/** One event as it is sent; made once for all who get it. */
+export type Frame = string & { readonly __frame: true };
+
+/** JSON has no line ends in it, so that one `data:` line is enough. */
+export const frameOf = (event: string, value: unknown): Frame =>
+  `event: ${event}\ndata: ${JSON.stringify(value)}\n\n` as Frame;
+
+export interface EventStream {
+  readonly user: string;
+  send(frame: Frame): void;
+  end(): void;
+}
+
+export interface EventStreamsOptions {
+  readonly clock: Clock;
+  readonly perUser: number;
+  readonly total: number;
+  /** Headers of every answer. */
+  readonly headers: AnswerHeaders;
+  /** Whether the log-in under which a stream was opened still holds. */
+  readonly holds: (owner: string) => boolean;
+}
+
+export interface StreamOwner {
+  readonly user: string;
+  /** The log-in. */
+  readonly owner: string;
+  readonly onClose: () => void;
+}
+
+const HEARTBEAT = seconds(15);
+const HEARTBEAT_FRAME = ": \n\n" as Frame;
+/** Octets. */
+const WAITING_MAX = 256 * 1024;
+/** Heartbeats that may wait in a row. */
+const UNREAD_MAX = 4;
+
+interface Open extends StreamOwner {
+  readonly response: ServerResponse;
+  unread: number;
+}
+
+export class EventStreams {
+  readonly #options: EventStreamsOptions;
+  readonly #open = new Set<Open>();
+  readonly #perUser = new Map<string, number>();
+  #heartbeat: Timer | undefined;
+  #dropped = 0;
+
+  constructor(options: EventStreamsOptions) {
+    this.#options = options;
+    this.#arm();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Ended because nobody read them. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  mayOpen(user: string): boolean {
+    const { perUser, total } = this.#options;
+    return (this.#perUser.get(user) ?? 0) < perUser && this.#open.size < total;
+  }
+
+  /** Answers with a stream; `owner.onClose` is called once, when it ends for whatever reason. */
+  open(response: ServerResponse, owner: StreamOwner): EventStream {
+    const open: Open = { ...owner, response, unread: 0 };
+    this.#open.add(open);
+    this.#perUser.set(owner.user, (this.#perUser.get(owner.user) ?? 0) + 1);
+    response.on("close", () => this.#closed(open));
+    // The limit on silent connections is for requests.
+    response.socket?.setTimeout(0);
+    const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+    response.writeHead(200, { ...this.#options.headers, ...headers });
+    response.flushHeaders();
+    return { user: owner.user, send: (frame) => this.#send(open, frame), end: () => response.end() };
+  }
+
+  /** Ends all of one log-in. */
+  endOwner(owner: string): void {
+    for (const open of this.#open) if (open.owner === owner) open.response.end();
+  }
+
+  close(): void {
+    this.#heartbeat?.cancel();
+    for (const { response } of this.#open) response.end();
+  }
+
+  #send(open: Open, frame: Frame): void {
+    const { response } = open;
+    if (response.destroyed || response.writableEnded) return;
+    response.write(frame);
+    if (response.writableLength > WAITING_MAX) this.#drop(open);
+  }
+
+  #drop({ response }: Open): void {
+    if (response.destroyed) return;
+    this.#dropped += 1;
+    response.destroy();
+  }
+
+  #closed(open: Open): void {
+    if (!this.#open.delete(open)) return;
+    const left = (this.#perUser.get(open.user) ?? 1) - 1;
+    if (left === 0) this.#perUser.delete(open.user);
+    else this.#perUser.set(open.user, left);
+    open.onClose();
+  }
+
+  #arm(): void {
+    this.#heartbeat = this.#options.clock.after(HEARTBEAT, () => {
+      for (const open of [...this.#open]) this.#beat(open);
+      this.#arm();
+    });
+  }
+
+  /** Shows the browser that the stream lives, and this end whether anybody reads and still may. */
+  #beat(open: Open): void {
+    if (!this.#options.holds(open.owner)) {
+      open.response.end();
+      return;
+    }
+    open.unread = open.response.writableLength > 0 ? open.unread + 1 : 0;
+    if (open.unread > UNREAD_MAX) this.#drop(open);
+    else this.#send(open, HEARTBEAT_FRAME);
+  }
+}

@@ -1,0 +1,50 @@
+/** One session as the page shows it, from the first INVITE to its end: what was said, agreed, granted, and why it ended. */
+import type { MediumKind, SessionQuality } from "../quality/needs.js";
+import type { Grant } from "./granted.js";
+import type { Explanation } from "./refusal.js";
+
+export type Phase = "incoming" | "inviting" | "ringing" | "connecting" | "active" | "ended";
+
+export interface Step {
+  readonly at: number;
+  readonly what: string;
+  readonly detail: string;
+}
+
+export interface LiveSession {
+  readonly callId: string;
+  /** The other side's AOR. */
+  readonly peer: string;
+  readonly isCaller: boolean;
+  readonly activity: SessionActivity;
+  readonly phase: Phase;
+  /** By whoever offered, as seen by them. */
+  readonly offered: SessionQuality;
+  readonly offeredByUs: boolean;
+  /** As seen by whoever answered. */
+  readonly answered?: SessionQuality;
+  /** In the order of the m= lines. */
+  readonly media: readonly MediumKind[];
+  readonly grants: readonly Grant[];
+  readonly steps: readonly Step[];
+  readonly end?: Explanation;
+  /** Our description names no address that a router could find. */
+  readonly hidesAddresses?: boolean;
+}
+
+/** What the description is made of. */
+export type SessionActivity = "game" | "audio" | "video";
+
+export const activityOf = (media: readonly MediumKind[]): SessionActivity => {
+  if (media.includes("application")) return "game";
+  return media.includes("video") ? "video" : "audio";
+};
+
+const STEPS_MAX = 200;
+
+export const withStep = (session: LiveSession, at: number, what: string, detail: string): LiveSession => ({
+  ...session,
+  steps: [...session.steps, { at, what, detail }].slice(-STEPS_MAX),
+});
+
+export const isOver = ({ phase }: LiveSession): boolean => phase === "ended";
