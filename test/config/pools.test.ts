@@ -84,6 +84,7 @@ describe("communities, links and pools", () => {
       schedule: [],
       reserve: "none",
       carry: "marked",
+      measure: false,
       warn: [80, 95],
     });
     expect(pools[1]).toMatchObject({
@@ -123,6 +124,7 @@ rules: []
         schedule: [],
         reserve: "none",
         carry: "marked",
+        measure: false,
         warn: [80, 95],
       },
     ]);
