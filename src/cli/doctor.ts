@@ -21,13 +21,17 @@ export interface DoctorOptions extends TargetOptions {
 export async function doctor(options: DoctorOptions, io: CliIo): Promise<number> {
   const config = options.config === undefined ? undefined : loadConfig(options.config, undefined, { env: io.env });
   // Loaded here only: the other verbs need neither the native modules nor the time to load them.
-  const [{ examine }, { examineRsvp }] = await Promise.all([
+  const [{ examine }, { examineRsvp }, { examineStamp }, { examineServices }] = await Promise.all([
     import("../daemon/preflight.js"),
     import("../daemon/rsvp-preflight.js"),
+    import("../daemon/stamp-preflight.js"),
+    import("../daemon/service-preflight.js"),
   ]);
   const findings = await Promise.all([
     examine(config),
     config?.role === "router" ? examineRsvp(config) : [],
+    config?.role === "router" ? examineStamp(config) : [],
+    examineServices(config),
     examineRoles(options, config),
   ]).then((parts) => parts.flat());
   if (options.output === "json") writeJson(io, { apiVersion: API_VERSION, kind: "doctor", items: findings });

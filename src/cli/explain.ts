@@ -20,6 +20,7 @@ const explainSchema = z.object({
   session: z.string(),
   outcome: z.string(),
   steps: z.array(stepSchema),
+  moved: z.number().optional(),
   refusal: refusalSchema.optional(),
 });
 type Explanation = z.output<typeof explainSchema>;
@@ -58,10 +59,11 @@ const COLUMNS: readonly Column<Explanation["steps"][number]>[] = [
   { title: "DETAIL", align: "left", cell: (step) => step.detail },
 ];
 
-function renderExplanation(role: string, { session, outcome, steps, refusal }: Explanation): string {
+function renderExplanation(role: string, { session, outcome, steps, moved, refusal }: Explanation): string {
   const head = `${role}: session ${session}: ${outcome}\n`;
   const why = refusal === undefined ? "" : `refused: ${refusal.reason}: ${refusal.text}${numbers(refusal)}\n`;
-  return `${head}${why}${steps.length === 0 ? "" : renderTable(COLUMNS, steps)}`;
+  const media = moved === undefined ? "" : `media was last seen to move at ${showTime(moved as Timestamp)}\n`;
+  return `${head}${why}${media}${steps.length === 0 ? "" : renderTable(COLUMNS, steps)}`;
 }
 
 function numbers({ pool, needed, free }: NonNullable<Explanation["refusal"]>): string {

@@ -1,3 +1,6 @@
+/** The process that a verb runs in. */
+import type { SecretInput } from "./secret-input.js";
+
 /** What a verb may touch of the process it runs in, so that tests can run it without one. */
 export interface CliIo {
   /** Data, for the next program or the reader. */
@@ -7,6 +10,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether `out` is a terminal. */
   readonly isTerminal: boolean;
+  /** For what nobody may see; absent where nothing can be read. */
+  readonly input?: SecretInput;
 }
 
 export type OutputFormat = "table" | "json";

@@ -2,6 +2,7 @@
 /** Entry of the `sluice` command. */
 import { readFileSync } from "node:fs";
 import { runProgram } from "./program.js";
+import { secretInput } from "./secret-input.js";
 
 function version(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -22,6 +23,10 @@ process.exitCode = await runProgram(
     err: (text) => void process.stderr.write(text),
     env: process.env,
     isTerminal: process.stdout.isTTY === true,
+    // Looked at when it is wanted: to touch standard input may keep the process up.
+    get input() {
+      return secretInput(process.stdin, (text) => void process.stderr.write(text));
+    },
   },
   version(),
 );

@@ -11,6 +11,7 @@ import { explain } from "./explain.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
 import { type ResizeOptions, resizePool } from "./pool.js";
 import { type HistoryOptions, poolHistory } from "./pool-history.js";
+import { type PasswdOptions, portalPasswd } from "./portal.js";
 import { type WithdrawOptions, withdrawReservations } from "./reservations.js";
 import type { TargetOptions } from "./roles.js";
 import { type WatchOptions, watchRsvp } from "./rsvp-watch.js";
@@ -102,6 +103,13 @@ function addGroups(program: Command, io: CliIo, done: (code: number) => void): v
   const reservations = program.command("reservations").description("what a policy server has granted routers");
   addReservationVerbs(reservations, io, done);
   addRsvpVerbs(program.command("rsvp").description("the reservations of routers"), io, done);
+  program
+    .command("portal")
+    .description("the accounts of a portal")
+    .command("passwd")
+    .description("ask for a password, and print what stands for it in `password:` of the file of accounts")
+    .option("--stdin", "read it from the first line of standard input")
+    .action(async (options: PasswdOptions) => done(await portalPasswd(options, io)));
 }
 
 function addPoolVerbs(pool: Command, io: CliIo, done: (code: number) => void): void {

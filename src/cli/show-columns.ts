@@ -1,75 +1,10 @@
 /** The columns of each `sluice show` table. */
 import type { ShowTopic } from "../control/views.js";
 import { describeDscp } from "../model/phb.js";
-import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
-import { showDuration, showOctets, showRate, showTime } from "./format.js";
-import type { Column } from "./table.js";
-
-/** An item of an answer, as it came over the socket, with the role that sent it. */
-export interface ShowRow {
-  readonly role: string;
-  readonly item: Readonly<Record<string, unknown>>;
-}
-
-interface Topic {
-  readonly columns: readonly Column<ShowRow>[];
-  /** The answer's value as rows. */
-  readonly rows: (value: unknown) => readonly unknown[];
-}
-
-/** What stands at a dotted path of an item; a role of another version may lack it. */
-function valueAt(row: ShowRow, path: string): unknown {
-  return path.split(".").reduce<unknown>((value, key) => {
-    if (typeof value !== "object" || value === null) return undefined;
-    return Object.entries(value).find(([name]) => name === key)?.[1];
-  }, row.item);
-}
-
-const word = (title: string, path: string): Column<ShowRow> => ({
-  title,
-  align: "left",
-  cell: (row) => {
-    const value = valueAt(row, path);
-    return value === undefined || value === null ? "" : String(value);
-  },
-});
-
-/** A list; of things with a key that tells which they are, that. */
-const words = (title: string, path: string, key?: string): Column<ShowRow> => ({
-  title,
-  align: "left",
-  cell: (row) =>
-    list(valueAt(row, path))
-      .map((item) => String(key === undefined ? item : valueAt({ ...row, item: { item } }, `item.${key}`)))
-      .join(", "),
-});
-
-const figure = (title: string, path: string, write: (value: number) => string = String): Column<ShowRow> => ({
-  title,
-  align: "right",
-  cell: (row) => {
-    const value = valueAt(row, path);
-    return typeof value === "number" ? write(value) : "";
-  },
-});
-
-const rate = (title: string, path: string) => figure(title, path, (value) => showRate(value as BitsPerSecond));
-const size = (title: string, path: string) => figure(title, path, (value) => showOctets(value as Octets));
-const time = (title: string, path: string): Column<ShowRow> => ({
-  ...figure(title, path, (value) => showTime(value as Timestamp)),
-  align: "left",
-});
-
-const ROLE: Column<ShowRow> = { title: "ROLE", align: "left", cell: (row) => row.role };
-
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-const COUNTERS: readonly Column<ShowRow>[] = [
-  figure("IN PKTS", "counters.inProfile.packets"),
-  size("IN OCTETS", "counters.inProfile.octets"),
-  figure("OUT PKTS", "counters.outOfProfile.packets"),
-  size("OUT OCTETS", "counters.outOfProfile.octets"),
-];
+import type { Dscp, Millis } from "../model/units.js";
+import { showDuration } from "./format.js";
+import { COUNTERS, figure, list, ROLE, rate, size, type Topic, time, word, words } from "./show-cells.js";
+import { SERVICE_TOPICS } from "./show-services.js";
 
 /** A router's answer has its classes inside: each becomes a row, with the state of the whole beside it. */
 function kernelRows(value: unknown): readonly unknown[] {
@@ -106,6 +41,7 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       words("GRANTS", "grants", "result"),
       rate("RATE", "rate"),
       time("SINCE", "since"),
+      time("MEDIA", "moved"),
     ],
   },
   policies: {
@@ -251,4 +187,5 @@ export const TOPICS: Readonly<Record<ShowTopic, Topic>> = {
       word("CAUSE", "cause"),
     ],
   },
+  ...SERVICE_TOPICS,
 };

@@ -4,7 +4,8 @@ import { SystemError } from "../model/errors.js";
 import { describeError } from "./describe-error.js";
 import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
 import { type Answers, askAll, findSockets, realFailures, type TargetOptions } from "./roles.js";
-import { type ShowRow, TOPICS } from "./show-columns.js";
+import type { ShowRow } from "./show-cells.js";
+import { TOPICS } from "./show-columns.js";
 import { renderTable } from "./table.js";
 
 export async function show(

@@ -35,6 +35,18 @@ function text<T>(kind: string, example: string, parse: (text: string) => Parsed<
 const origin = () => text("the origin of a page", "https://portal.a.example", parseOrigin);
 const webSocketUrl = () => text("a WebSocket URL", "wss://sip1.a.example:5443", parseWebSocketUrl);
 
+/** RFC 7064 §3.1: a host, and a port where it is not that of STUN. */
+function parseStunUri(uri: string): Parsed<string> {
+  const remedy = 'write one such as "stun:stun.a.example:3478"';
+  const [, host = "", port = "3478"] =
+    /^stuns?:(\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?::(\d{1,5}))?$/i.exec(uri) ?? [];
+  if (host === "") return fault(`"${uri}" is not the URI of a STUN server`, remedy);
+  if (Number(port) < 1 || Number(port) > 65_535) return fault(`${port} is not a port`, remedy);
+  return { value: uri };
+}
+
+const stunUri = () => text("a STUN server", "stun:stun.a.example:3478", parseStunUri);
+
 const tlsKeys = (context: PathContext) =>
   z.union([
     z.literal("none"),
@@ -48,6 +60,11 @@ const sipKeys = () =>
   z.strictObject({
     wss: webSocketUrl().describe("Where browsers reach the SIP proxy."),
     expires: time().default(millis(3_600_000)).describe("How long SIP credentials that a page was given are good for."),
+    stun: z
+      .array(stunUri())
+      .max(4)
+      .default([])
+      .describe("STUN servers that tell browsers behind a NAT their address; not needed where there is none."),
   });
 
 const roleKeys = (context: PathContext) =>

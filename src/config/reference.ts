@@ -30,6 +30,7 @@ starting anything. Unknown keys are errors. A quantity is written with its unit:
 | rate | bit/s, kbit/s, Mbit/s, Gbit/s | \`170 kbit/s\` |
 | time | ms, s, min, h, d | \`30 s\` |
 | size | B, KiB, MiB, GiB, kB, MB, GB | \`256 KiB\` |
+| percentage | % | \`0.5 %\` |
 
 Addresses are IPv4 or IPv6; with a port \`10.1.0.6:3288\` or \`[fd01::6]:3288\`. Names are not resolved.
 Relative paths start from the directory of the file. In paths, and only there, \`\${VAR}\` stands for an environment
@@ -74,6 +75,7 @@ function kindOf(schema: Schema): string {
   const kind = metaOf(schema, "kind");
   if (kind !== undefined) return kind;
   const inner = bare(schema);
+  if (inner instanceof z.ZodBoolean) return "`true` or `false`";
   if (inner instanceof z.ZodLiteral) return [...inner.values].map((value) => `\`${String(value)}\``).join(" or ");
   if (inner instanceof z.ZodEnum) return inner.options.map((value) => `\`${value}\``).join(", ");
   if (inner instanceof z.ZodUnion) return inner.options.map(kindOf).join(" or ");
@@ -85,6 +87,7 @@ function kindOf(schema: Schema): string {
 /** The default as one would write it, "required", or nothing where leaving out has its own meaning. */
 function standardOf(schema: Schema): string {
   if (schema instanceof z.ZodOptional) return "–";
+  if (schema instanceof z.ZodPrefault) return "as below";
   if (!(schema instanceof z.ZodDefault)) return "required";
   const value: unknown = schema.def.defaultValue;
   if (typeof value === "object" && value !== null) {

@@ -4,9 +4,12 @@ import type { KeyPath } from "./document.js";
 
 export type Schema = z.core.$ZodType;
 
+const isWrapper = (schema: Schema): schema is z.ZodOptional | z.ZodDefault | z.ZodPrefault =>
+  schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+
 /** The schema without the wrappers that do not change which keys there are. */
 export function bare(schema: Schema): Schema {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return bare(schema.unwrap());
+  if (isWrapper(schema)) return bare(schema.unwrap());
   if (schema instanceof z.ZodPipe) return bare(schema.in);
   return schema;
 }
@@ -45,6 +48,6 @@ export function keysAt(schema: Schema, path: KeyPath): readonly string[] {
 export function metaOf(schema: Schema, key: string): string | undefined {
   const value = schema instanceof z.ZodType ? schema.meta()?.[key] : undefined;
   if (typeof value === "string") return value;
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return metaOf(schema.unwrap(), key);
+  if (isWrapper(schema)) return metaOf(schema.unwrap(), key);
   return schema instanceof z.ZodPipe ? metaOf(schema.in, key) : undefined;
 }

@@ -6,7 +6,13 @@ import type { ReconcileStatus } from "../model/reconcile.js";
 import type { SessionId, SessionSide } from "../model/session.js";
 import type { BitsPerSecond, Dscp, Millis, Octets, Timestamp } from "../model/units.js";
 import type { Counter, FlowCounters } from "../model/usage.js";
+import type { CounterView, PortalView } from "./counter-views.js";
+import type { LiveUsageView } from "./live-views.js";
+import type { QualityView } from "./quality-views.js";
+import type { RecordView } from "./record-views.js";
+import type { RegistrationView } from "./registration-views.js";
 import type { ReservationsView } from "./reservation-views.js";
+import type { StampView } from "./stamp-views.js";
 
 /** `/v1/health` */
 export interface HealthView {
@@ -38,6 +44,8 @@ export interface SessionView {
   /** Of all flows, each direction, counted at layer 3. */
   readonly rate?: BitsPerSecond;
   readonly since: Timestamp;
+  /** When its media was last seen to move, as of the router's last report. */
+  readonly moved?: Timestamp;
 }
 
 /** `/v1/show/policies`: one flow that is installed, or decided to be. Octets counted at layer 3. */
@@ -255,6 +263,7 @@ export interface ExplainView {
   /** As in `SessionView`. */
   readonly class?: string;
   readonly grants?: readonly MediaGrant[];
+  readonly moved?: Timestamp;
   readonly refusal?: Refusal;
 }
 
@@ -277,6 +286,13 @@ export const SHOW_TOPICS = [
   "tunnels",
   "peers",
   "usage",
+  "quality",
+  "stamp",
+  "registrations",
+  "live",
+  "records",
+  "portal",
+  "counters",
 ] as const;
 export type ShowTopic = (typeof SHOW_TOPICS)[number];
 
@@ -292,4 +308,11 @@ export interface ShowViews {
   readonly tunnels: readonly TunnelView[];
   readonly peers: readonly PeerView[];
   readonly usage: readonly UsageView[];
+  readonly quality: readonly QualityView[];
+  readonly stamp: StampView;
+  readonly registrations: readonly RegistrationView[];
+  readonly live: LiveUsageView;
+  readonly records: readonly RecordView[];
+  readonly portal: PortalView;
+  readonly counters: readonly CounterView[];
 }

@@ -20,6 +20,6 @@ const timeOf = (text: string): Timestamp => timestamp(wholeOf("before", text));
 
 function wholeOf(key: string, text: string): number {
   // Times have fractions.
-  if (/^\d{1,15}(?:\.\d{1,6})?$/.test(text)) return Number(text);
+  if (/^\d{1,16}(?:\.\d{1,6})?$/.test(text)) return Number(text);
   throw new SystemError("CONTROL_QUERY", `${key} is not a number`, { remedy: "times are ms since 1970" });
 }

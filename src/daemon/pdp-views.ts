@@ -11,6 +11,7 @@ import { bitsPerSecond, dscp, millis } from "../model/units.js";
 import { addFlowCounters } from "../model/usage.js";
 import { rateOf } from "../pdp/admission.js";
 import type { AdmissionLedger } from "../pdp/ledger.js";
+import type { Liveness } from "../pdp/liveness/liveness.js";
 import type { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import type { RouterLink } from "../pdp/router/router-link.js";
 import type { SessionRecord } from "../pdp/session-record.js";
@@ -28,6 +29,7 @@ export interface PdpParts {
   readonly keeper: PoolKeeper;
   readonly sip: SipLink;
   readonly router: RouterLink;
+  readonly liveness: Pick<Liveness, "usageOf">;
 }
 
 /** How many sessions of the past are shown. */
@@ -37,7 +39,7 @@ export function pdpViews(parts: PdpParts) {
   const { store, sip, router } = parts;
   return {
     show: {
-      sessions: ({ callId }: ControlQuery) => sessionsOf(parts, callId).map(sessionView),
+      sessions: ({ callId }: ControlQuery) => sessionsOf(parts, callId).map((record) => sessionView(parts, record)),
       policies: () => policies(parts),
       pools: () => pools(parts),
       communities: () => communities(parts),
@@ -59,7 +61,7 @@ function sessionsOf({ store }: PdpParts, callId: string | undefined): readonly S
   return record === undefined ? [] : [record];
 }
 
-const sessionView = (record: SessionRecord): SessionView => ({
+const sessionView = (parts: PdpParts, record: SessionRecord): SessionView => ({
   session: record.id,
   callId: record.callId,
   caller: record.caller,
@@ -70,7 +72,14 @@ const sessionView = (record: SessionRecord): SessionView => ({
   ...negotiated(record),
   rate: bitsPerSecond(Math.max(...(["up", "down"] as const).map((way) => rateOf(flowsOf(record), way)))),
   since: record.created,
+  ...lastMoved(parts, record),
 });
+
+/** Of a session that is watched and has moved. */
+function lastMoved({ liveness }: PdpParts, { id }: SessionRecord): Pick<SessionView, "moved"> {
+  const moved = liveness.usageOf(id)?.moved;
+  return moved === undefined ? {} : { moved };
+}
 
 /** Classes of its flows; as long as there are none, that of the session. */
 function negotiated({ class: own, flows, grants = [] }: SessionRecord): Pick<SessionView, "class" | "grants"> {
@@ -148,11 +157,12 @@ const usageView =
   };
 
 /** By session id or Call-ID; undefined for one that was never heard of. */
-function explain({ service, store }: PdpParts, text: string): ExplainView | undefined {
+function explain(parts: PdpParts, text: string): ExplainView | undefined {
+  const { service, store } = parts;
   const id = parseSessionId(text);
   const record = (id === undefined ? undefined : service.get(id)) ?? store.findByCallId(text);
   if (record === undefined) return undefined;
   const { state, steps, refusal } = record;
   const refused = refusal === undefined ? {} : { refusal };
-  return { session: record.id, outcome: state, steps, ...negotiated(record), ...refused };
+  return { session: record.id, outcome: state, steps, ...negotiated(record), ...lastMoved(parts, record), ...refused };
 }

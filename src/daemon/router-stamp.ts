@@ -1,17 +1,18 @@
 /** A router's measurements towards other edges, and what it reflects of theirs (STAMP, RFC 8762). */
 import type { RouterConfig } from "../config/router.js";
 import type { StampConfig } from "../config/stamp.js";
+import type { StampView } from "../control/stamp-views.js";
 import { classHandle } from "../kernel/tc/difference.js";
 import { minorOfPool } from "../kernel/tc/tree.js";
 import { parsePrefix } from "../model/ip.js";
-import { seconds } from "../model/units.js";
+import { type Millis, millis, seconds } from "../model/units.js";
 import { ProbeSessions } from "../pep/router/probe-sessions.js";
 import type { RouterPepOptions } from "../pep/router/router-pep.js";
 import { StampEndpoint } from "../stamp/endpoint/stamp-endpoint.js";
 import type { RoleContext } from "./role.js";
 
-/** Whoever asks anew knows nothing. */
-const FIRST_REPORT = seconds(1);
+/** Whoever asks anew knows nothing; before packets can be told as lost there is nothing to tell but those that came back. */
+const firstReport = (timeout: Millis): Millis => millis(timeout + 200);
 /** A session of another edge is remembered for so long after its last packet. */
 const REFLECTED_IDLE = seconds(60);
 
@@ -43,5 +44,30 @@ export function probing(
 ): Pick<RouterPepOptions, "probes"> {
   if (stamp === undefined || config === undefined) return {};
   const source = new ProbeSessions({ stamp, classOf: (pool) => classHandle(minorOfPool(pool)) });
-  return { probes: { source, times: { first: FIRST_REPORT, interval: config.report } } };
+  return { probes: { source, times: { first: firstReport(config.timeout), interval: config.report } } };
 }
+
+export function stampView({ method, synchronised, reflected: reflecting, counters }: StampEndpoint): StampView {
+  const { times, classes, lacking } = method;
+  const all = Object.fromEntries(counters.all());
+  const refused = Object.entries(all).reduce(
+    (sum, [name, count]) => sum + (name.startsWith("dropped.") ? count : 0),
+    0,
+  );
+  return {
+    times,
+    classes,
+    synchronised,
+    reflecting,
+    sent: counters.get("sent"),
+    answered: counters.get("reply.first"),
+    reflected: counters.get("reflected"),
+    refused,
+    counters: all,
+    ...(lacking === undefined ? {} : { lacking }),
+  };
+}
+
+/** It measures all the same, and what it finds is less than it seems. */
+export const stampWarnings = ({ method: { lacking } }: Pick<StampEndpoint, "method">): readonly string[] =>
+  lacking === undefined ? [] : [`paths are not measured as sessions find them: ${lacking}`];

@@ -131,22 +131,25 @@ interface ControlParts extends PdpParts {
 
 async function answerControl(
   context: RoleContext<PdpConfig>,
-  { tally, reservations, liveness, records, measurements, ...parts }: ControlParts,
+  { tally, reservations, records, measurements, ...parts }: ControlParts,
   control: ReservationControl | undefined,
 ): Promise<void> {
-  const { config, router } = parts;
+  const { config, router, liveness } = parts;
+  const live = () => liveView(liveness.usage(), context.clock.now());
   const history = recordPools(context, { ...parts, tally });
   const views = pdpViews(parts);
   await openControl(context, {
     show: {
       ...views.show,
       quality: () => pathViews(measurements.qualities.all()),
+      live,
+      records: (query) => recordsView(records, query),
       ...(control === undefined ? {} : { reservations: control.show }),
     },
     explain: views.explain,
     views: {
       series: async (query) => history.series(query),
-      live: async () => liveView(liveness.usage(), context.clock.now()),
+      live: async () => live(),
       records: async (query) => recordsView(records, query),
     },
     actions: { ...pdpActions(parts), ...control?.actions },

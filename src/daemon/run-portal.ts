@@ -1,25 +1,24 @@
 /** Composition root of the portal. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { PORTAL_SECRET_MIN, type PortalConfig } from "../config/portal.js";
 import { SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
+import { timestamp } from "../model/units.js";
 import { Pages } from "../portal/http/pages.js";
 import { Portal } from "../portal/portal.js";
 import { DirectoryClient } from "../portal/presence/directory-client.js";
 import { RoleClient } from "../portal/roles/role-client.js";
 import { SessionStore } from "../portal/sessions/session-store.js";
 import { shortLivedCredentials } from "../sip/auth/short-lived.js";
+import { BUILT_PAGES } from "./built-pages.js";
+import { portalCounters } from "./counters.js";
 import { buildRole, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 /** For `sluice portal passwd`: what goes into `password:` of the file of accounts. */
 export { hashPassword } from "../portal/accounts/password.js";
 
 export const runPortal = (config: PortalConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
-
-/** Where the build puts the page: beside this folder. */
-const BUILT_PAGES = fileURLToPath(new URL("../portal", import.meta.url));
 
 async function build(context: RoleContext<PortalConfig>): Promise<void> {
   const { config, log, clock, cleanup, statePath } = context;
@@ -52,7 +51,10 @@ async function build(context: RoleContext<PortalConfig>): Promise<void> {
   await portal.listen(config.listen);
   const expiry = tls === "none" ? undefined : expiryOf(tls.certificate);
   await openControl(context, {
-    show: { portal: () => portal.view() },
+    show: {
+      portal: () => ({ ...portal.view(), ...(expiry === undefined ? {} : { certificateUntil: timestamp(expiry) }) }),
+      counters: () => portalCounters(portal.view()),
+    },
     problems: () => [...portal.problems(), ...certificateProblems(expiry, clock.now())],
     warnings: () => certificateWarnings(expiry, clock.now()),
   });

@@ -1,10 +1,9 @@
 /** Composition root of the SIP proxy. */
 import type { ProxyConfig } from "../config/proxy.js";
-import type { SessionView } from "../control/views.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
 import type { Logger } from "../model/log.js";
-import { DialogStore, type PepDialog } from "../pep/sip/dialog-store.js";
+import { DialogStore } from "../pep/sip/dialog-store.js";
 import { registrationView } from "../pep/sip/registration-view.js";
 import { SipPep } from "../pep/sip/sip-pep.js";
 import { DnsLocator } from "../sip/location/dns-locator.js";
@@ -16,8 +15,10 @@ import { dnsResolver } from "../sip/proxy/dns-resolver.js";
 import type { ProxyOptions, RoutingTable } from "../sip/proxy/options.js";
 import type { SipTimers } from "../sip/transaction/timers.js";
 import { Transports, type WebSocketListener } from "../sip/transport/transports.js";
+import { proxyCounters } from "./counters.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { openUserServices } from "./proxy-users.js";
+import { sessionView } from "./proxy-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 export const runProxy = (config: ProxyConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
@@ -77,6 +78,7 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
       sessions: () => pep.dialogs().map(sessionView),
       peers: () => [policyServerView(connected, "COPS")],
       registrations: () => (users?.registrar.all() ?? []).map(registrationView),
+      counters: () => proxyCounters({ core, transport, users }),
     },
     problems: () => policyServerProblems(connected),
   });
@@ -130,13 +132,3 @@ function routingTable({ sip }: ProxyConfig): RoutingTable {
     );
   return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes), dns: sip.dns };
 }
-
-const sessionView = ({ context, phase, answered, since, shed }: PepDialog): SessionView => ({
-  session: context.session,
-  callId: context.callId,
-  caller: context.caller,
-  callee: context.callee,
-  side: context.side,
-  state: [phase, ...(answered ? [] : ["not answered"]), ...(shed === undefined ? [] : ["shed"])].join(", "),
-  since,
-});

@@ -23,7 +23,7 @@ import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole
 import { localState, openRouterKernel, reservedPools } from "./router-kernel.js";
 import { type Outsourcing, openOutsourcing } from "./router-outsourcing.js";
 import { openRsvp } from "./router-rsvp.js";
-import { openStamp, probing } from "./router-stamp.js";
+import { openStamp, probing, stampView, stampWarnings } from "./router-stamp.js";
 import { steersIntoTunnels, tunnelViews } from "./router-tunnels.js";
 import { rsvpProblems, rsvpView } from "./rsvp-view.js";
 import { RsvpWatch } from "./rsvp-watch.js";
@@ -75,6 +75,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
         ...(outsourcing === undefined ? [] : [outsourcing.peer()]),
       ],
       ...(speaker === undefined || rsvp === undefined ? {} : { rsvp: () => rsvpView(speaker, rsvp) }),
+      ...(stamp === undefined ? {} : { stamp: () => stampView(stamp) }),
     },
     ...(speaker === undefined ? {} : { streams: { "rsvp/watch": watchRsvp(context, speaker, happenings) } }),
     diff: (render) => diffKernel(kernel, keeper.desired, render),
@@ -84,6 +85,7 @@ async function build(context: RoleContext<RouterConfig>): Promise<void> {
       ...keeper.problems(),
       ...(speaker === undefined || rsvp === undefined ? [] : rsvpProblems(speaker, rsvp)),
     ],
+    warnings: () => (stamp === undefined ? [] : stampWarnings(stamp)),
   });
 }
 

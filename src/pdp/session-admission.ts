@@ -88,8 +88,7 @@ export class SessionAdmission {
    * before, or what its own rule serves.
    */
   judgeAgain(record: SessionRecord, flows: readonly AskedFlow[]): RuleOutcome | undefined {
-    const { grants = [] } = record;
-    const had = grants.length === 0 ? [undefined] : grants.map(({ sessionClass }) => sessionClass);
+    const had = hadClasses(record);
     const others = namedClasses(flows).filter((name) => !had.includes(name));
     if (others.length === 0 || this.#options.rules.serves(record.rule, others)) return undefined;
     const media = new Set(flows.flatMap(({ ask }) => ask?.media ?? []));
@@ -132,6 +131,12 @@ export class SessionAdmission {
     const name = verdict.class ?? sessionClasses.get(named)?.class;
     return { admitted: true, verdict, class: name === undefined ? undefined : classes.get(name) };
   }
+}
+
+/** The classes that a session was granted; undefined stands for media that name none. What an offer names is not granted yet. */
+function hadClasses({ grants = [], treatment, needs }: SessionRecord): readonly (string | undefined)[] {
+  if (grants.length > 0) return grants.map(({ sessionClass }) => sessionClass);
+  return treatment === "assured" && needs.length === 0 ? [] : [undefined];
 }
 
 const NO_SESSION_CLASSES: ReadonlyMap<string, SessionClass> = new Map();

@@ -1,4 +1,5 @@
 /** The portal: accounts, log-ins, presence, and the API over them. */
+import type { PortalView } from "../control/counter-views.js";
 import type { Clock, Timer } from "../model/clock.js";
 import type { Logger } from "../model/log.js";
 import { type Millis, seconds, type Timestamp } from "../model/units.js";
@@ -36,7 +37,7 @@ export interface PortalOptions {
   readonly domain: string;
   /** A file, or a table that stays. */
   readonly accounts: string | AccountTable;
-  readonly sip: { readonly wss: string; readonly expires: Millis };
+  readonly sip: { readonly wss: string; readonly expires: Millis; readonly stun?: readonly string[] };
   /** Short-lived credentials of a user for the SIP proxy. */
   readonly credentials: (user: string, expires: Timestamp) => { readonly username: string; readonly password: string };
   readonly classes: readonly ClassOffer[];
@@ -54,15 +55,6 @@ export interface PortalOptions {
   };
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** `/v1/show/portal` of its control socket. Counts are since the start. */
-export interface PortalView {
-  readonly users: number;
-  readonly logins: number;
-  readonly pages: number;
-  readonly connections: number;
-  readonly counters: Readonly<Record<string, number>>;
 }
 
 /** Accounts may change, and log-ins with them, without anybody asking. */
@@ -223,7 +215,8 @@ export class Portal {
     const { sip, clock, credentials } = this.#options;
     // To the second, as the user name says it.
     const expires = (Math.floor((clock.now() + sip.expires) / 1000) * 1000) as Timestamp;
-    return { aor: this.#aorOf(account), wss: sip.wss, ...credentials(account.name, expires), expires };
+    const stun = sip.stun === undefined || sip.stun.length === 0 ? {} : { stun: sip.stun };
+    return { aor: this.#aorOf(account), wss: sip.wss, ...credentials(account.name, expires), expires, ...stun };
   }
 
   #aorOf({ name }: Account): string {

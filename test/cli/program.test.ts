@@ -278,9 +278,9 @@ describe("check, doctor and wrong use", () => {
     [["shwo"], "Did you mean show?"],
     [
       ["show", "everything"],
-      "choose one of sessions, policies, pools, communities, kernel, reconcile, rsvp, reservations, tunnels, peers, usage",
+      "choose one of sessions, policies, pools, communities, kernel, reconcile, rsvp, reservations, tunnels, peers, usage, quality, stamp, registrations, live, records, portal, counters",
     ],
-    [["run", "gateway", "-c", "x"], "choose one of pdp, proxy, router, clearinghouse"],
+    [["run", "gateway", "-c", "x"], "choose one of pdp, proxy, router, clearinghouse, portal"],
     [["run", "pdp"], "required option '-c, --config <file>' not specified"],
     [["show", "pools", "-o", "xml"], "Allowed choices are table, json"],
   ])("says what is wrong with %j", async (args, words) => {

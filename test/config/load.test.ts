@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig, PROBLEMS_MAX } from "../../src/config/load.js";
 import { ConfigError } from "../../src/model/errors.js";
+import { readAccounts } from "../../src/portal/accounts/accounts.js";
 
 const CONFIGS = join(import.meta.dirname, "../../configs");
 let directory = "";
@@ -140,11 +141,30 @@ describe("good files", () => {
     expect(config.control).toBe(join(lab, "run", `${name}.sock`));
   });
 
+  it.each(readdirSync(join(CONFIGS, "game")).filter((name) => !name.startsWith("accounts")))(
+    "reads the lab of games' %s",
+    (name) => {
+      const lab = join(directory, "game-lab");
+      mkdirSync(join(lab, "tls"), { recursive: true });
+      const made = ["sip1", "sip2", "web1", "web2"].flatMap((role) => [`tls/${role}.key`, `tls/${role}.crt`]);
+      for (const file of [...made, "tls/secret1", "tls/secret2", "ch.key", "ch.crt"]) {
+        writeFileSync(join(lab, file), "");
+      }
+      const config = loadConfig(join(CONFIGS, "game", name), undefined, { env: { SLUICE_LAB: lab } });
+      expect(`${config.state}.yaml`).toBe(join(lab, name));
+    },
+  );
+
+  it.each(["accounts1.yaml", "accounts2.yaml"])("reads the users of the lab's portals: %s", (name) => {
+    const operators = [...readAccounts(join(CONFIGS, "game", name)).values()].map(({ operator }) => operator);
+    expect(operators.sort()).toEqual([false, true]);
+  });
+
   it("reads every example for deployment", () => {
     const files = readdirSync(CONFIGS).filter((name) => name.endsWith(".yaml"));
-    expect(files.sort()).toEqual(["clearinghouse.yaml", "pdp.yaml", "proxy.yaml", "router.yaml"]);
+    expect(files.sort()).toEqual(["clearinghouse.yaml", "pdp.yaml", "portal.yaml", "proxy.yaml", "router.yaml"]);
     const roles = files.map((file) => loadConfig(join(CONFIGS, file), undefined, { needFiles: false, env: {} }).role);
-    expect(roles).toEqual(["clearinghouse", "pdp", "proxy", "router"]);
+    expect(roles).toEqual(["clearinghouse", "pdp", "portal", "proxy", "router"]);
   });
 });
 
@@ -168,7 +188,7 @@ const BAD: readonly (readonly [string, string, readonly unknown[]])[] = [
   [
     "a key from nowhere",
     `${ROUTER}frobnicate: 1\n`,
-    ['7:1: unknown key "frobnicate"; known are role, name, state, control, log, pdp, rsvp, kernel, signalling'],
+    ['7:1: unknown key "frobnicate"; known are role, name, state, control, log, pdp, rsvp, stamp, kernel, signalling'],
   ],
   [
     "a rate without a unit",
@@ -323,7 +343,7 @@ const BAD: readonly (readonly [string, string, readonly unknown[]])[] = [
     ["6:50: kernel.interfaces[0].signalling: signalling takes the whole link; make it less than the interface's rate"],
   ],
   ["an unknown role", "role: ruoter\nname: x\n", ['1:7: role: there is no role "ruoter"; did you mean "router"?']],
-  ["no role", "name: x\n", ['1:1: role is missing; add "role:" with one of pdp, proxy, router, clearinghouse']],
+  ["no role", "name: x\n", ['1:1: role is missing; add "role:" with one of pdp, proxy, router, clearinghouse, portal']],
   ["nothing", "", ['1:1: the file is empty; begin with "role:" and "name:"']],
   ["a list", "- role: pdp\n", ['1:1: the file must be a group of keys; begin with "role:" and "name:"']],
   ["a key twice", `${ROUTER}name: r2.a.example\n`, ['7:1: key "name" is here twice; take one away']],

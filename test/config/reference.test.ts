@@ -26,6 +26,10 @@ describe("renderConfigReference", () => {
     expect(text).toContain("| `cops.keepAlive` | a time | `30 s` |");
     expect(text).toContain("| `cops.maxMessage` | a size | `256 KiB` |");
     expect(text).toContain("| `cops.sipClientType` | a COPS client-type, 0x4000 to 0xffff | `0x5349` |");
+    expect(text).toContain("| `quality` | keys | as below |");
+    expect(text).toContain("| `quality.every` | a time | `100 ms` |");
+    expect(text).toContain("| `pools[].measure` | `true` or `false` | `false` |");
+    expect(text).toContain("| `sessionClasses[].loss` | a percentage | – |");
     expect(text).toContain("| `rules[].class` | a name | – |");
     expect(text).toContain("| `classes[].outOfProfile` | `drop` or keys | `drop` |");
     expect(text).toContain("| `sip.users` | a user name to a SIP URI | none |");

@@ -42,7 +42,7 @@ describe("the configuration of a portal", () => {
     expect(config).toMatchObject({
       listen: { address: "192.0.2.8", port: 443 },
       publicUrl: "https://portal.a.example",
-      sip: { wss: "wss://sip1.a.example:5443/", expires: 3_600_000 },
+      sip: { wss: "wss://sip1.a.example:5443/sip", expires: 3_600_000, stun: [] },
       directory: { url: "http://203.0.113.7:5046/directory" },
       sessions: { idle: 7_200_000, absolute: 86_400_000 },
       limits: { connections: 10_000 },
@@ -52,6 +52,16 @@ describe("the configuration of a portal", () => {
 
   it("may be short", () => {
     expect(complaints(PORTAL)).toBe("");
+  });
+
+  it("takes STUN servers by their URIs (RFC 7064), and nothing else", () => {
+    const withStun = (uri: string): string => complaints(PORTAL.replace('5443" }', `5443", stun: ["${uri}"] }`));
+    for (const uri of ["stun:stun.a.example", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"]) {
+      expect(withStun(uri)).toBe("");
+    }
+    for (const uri of ["turn:a.example", "stun:", "stun://a.example", "stun:a b", "stun:a.example:0", "stun:a:70000"]) {
+      expect(withStun(uri)).toContain("stun:stun.a.example:3478");
+    }
   });
 
   it("names the files that are missing", () => {

@@ -66,7 +66,7 @@ publicUrl: https://portal.a.example
 domain: a.example
 accounts: accounts.yaml
 secret: secret
-sip: { wss: "wss://127.0.0.1:5443" }
+sip: { wss: "wss://127.0.0.1:5443", stun: ["stun:stun.a.example:3478"] }
 pdp: { control: pdp.sock }
 proxy: { control: proxy.sock }
 directory: { url: "${tiny.url}" }
@@ -80,6 +80,7 @@ pages: pages
     const session = await alice.login("alice");
     expect(session).toMatchObject({ status: 200, json: { nick: "Al", directory: true } });
     expect(session.json.sip.username).toMatch(/^\d+:alice$/);
+    expect(session.json.sip.stun).toEqual(["stun:stun.a.example:3478"]);
     expect(session.json.sip.password).toMatch(/^[A-Za-z0-9_-]{43}$/);
     const bob = other.browser();
     await bob.login("bob");
@@ -106,7 +107,14 @@ pages: pages
       logins: 1,
       pages: 1,
       counters: { loginsAccepted: 1 },
+      certificateUntil: expect.any(Number),
     });
+    expect(await controlRequest(socket, "/v1/show/counters")).toEqual(
+      expect.arrayContaining([
+        { counter: "portal.pages", kind: "gauge", value: 1 },
+        { counter: "portal.loginsAccepted", kind: "counter", value: 1 },
+      ]),
+    );
     near.close();
   } finally {
     await other.close();

@@ -1,5 +1,8 @@
 /** What is asked of the directory: bytes from the network, read and checked. Pure. */
 
+import type { IncomingHttpHeaders } from "node:http";
+import { type Millis, seconds } from "../../model/units.js";
+
 /** What a path is about: one name, or all who are on-line. */
 export interface DirectoryTarget {
   readonly nick?: string;
@@ -27,7 +30,7 @@ function decoded(text: string): string | undefined {
 }
 
 export interface EntryBody {
-  /** `user@domain`, lower case. */
+  /** `user@domain`, the domain in lower case. */
   readonly aor: string;
   readonly online: boolean;
 }
@@ -44,6 +47,29 @@ export function readEntry(body: Buffer): EntryBody | undefined {
   }
   const { aor, online } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof aor !== "string" || typeof online !== "boolean") return undefined;
-  const address = aor.replace(/^sips?:/i, "").toLowerCase();
+  const address = withLowerCaseDomain(aor.replace(/^sips?:/i, ""));
   return AOR.test(address) ? { aor: address, online } : undefined;
+}
+
+/** RFC 3261 §19.1.4: users that differ in case are different users, domains are not. */
+function withLowerCaseDomain(address: string): string {
+  const at = address.lastIndexOf("@") + 1;
+  return address.slice(0, at) + address.slice(at).toLowerCase();
+}
+
+/** What a reader has already, and how long it waits for something else. */
+export interface Condition {
+  /** Entity tags (RFC 9110 §13.1.2), without what marks them as weak. */
+  readonly tags: readonly string[];
+  /** At most; 0: it wants to know at once. */
+  readonly wait: Millis;
+}
+
+const WAIT_MAX = 30;
+
+/** If-None-Match, and the wait that is preferred (RFC 7240 §4.3), in seconds. */
+export function readCondition(headers: IncomingHttpHeaders): Condition {
+  const tags = (headers["if-none-match"] ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,5})"?\s*(?=[,;]|$)/i.exec(String(headers.prefer ?? ""))?.[1];
+  return { tags: tags.filter((tag) => tag !== ""), wait: seconds(Math.min(WAIT_MAX, Number(wait ?? 0))) };
 }

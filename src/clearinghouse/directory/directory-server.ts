@@ -4,10 +4,13 @@
  * ```
  *  PUT /directory/<nick> {aor, online}   204, or 409: another domain has the name
  *  GET /directory/<nick>                 {nick, aor, online, since}, or 404
- *  GET /directory?online=1               {entries: [{nick, aor, online, since}]}
+ *  GET /directory?online=1               {entries: [{nick, aor, online, since}]}, with an ETag
+ *      If-None-Match: <etag>             304 if nobody has come or gone since;
+ *      Prefer: wait=8                    then only after so many seconds (RFC 7240 §4.3), and 200 as soon as somebody does
  * ```
  * Who asks is known by the address; what a client may enter, by its domains.
  */
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
@@ -15,8 +18,9 @@ import { formatEndpoint, type IpPrefix, prefixContains } from "../../model/ip.js
 import type { Logger } from "../../model/log.js";
 import { type Millis, millis } from "../../model/units.js";
 import { Throttle } from "../throttle.js";
-import { readEntry, readTarget } from "./directory-requests.js";
+import { readCondition, readEntry, readTarget } from "./directory-requests.js";
 import type { NickNames } from "./nick-names.js";
+import { WaitingReaders } from "./waiting-readers.js";
 
 export interface DirectoryClientRule {
   readonly prefix: IpPrefix;
@@ -52,11 +56,15 @@ export class DirectoryServer {
   readonly #rates: Throttle;
   readonly #complaints: Throttle;
   readonly #server: Server;
+  readonly #readers: WaitingReaders;
+  /** Versions of before a restart are others than ours. */
+  readonly #epoch = randomBytes(6).toString("base64url");
 
   constructor(options: DirectoryServerOptions) {
     this.#options = options;
     this.#rates = new Throttle(options.clock);
     this.#complaints = new Throttle(options.clock);
+    this.#readers = new WaitingReaders(options.clock, () => options.names.version);
     const limits = { keepAliveTimeout: 65_000, headersTimeout: 5000, requestTimeout: 10_000, maxHeaderSize: 8192 };
     this.#server = createServer(limits, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -86,6 +94,7 @@ export class DirectoryServer {
   }
 
   close(): Promise<void> {
+    this.#readers.close();
     return new Promise((resolve) => {
       const grace = this.#options.clock.after(CLOSE_GRACE, () => this.#server.closeAllConnections());
       this.#server.close(() => {
@@ -97,18 +106,18 @@ export class DirectoryServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, value, headers = {} } = await this.#answer(request);
+    const { status, value, headers = {} } = await this.#answer(request, response);
     if (response.destroyed) return;
     const body = value === undefined ? "" : JSON.stringify(value);
     // What is left of a body that was refused is not read.
     const end: Record<string, string> = status >= 400 && request.method === "PUT" ? { Connection: "close" } : {};
     const type: Record<string, string> = value === undefined ? {} : { "Content-Type": "application/json" };
-    const length = status === 204 ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
+    const length = status === 204 || status === 304 ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
     response.writeHead(status, { ...headers, ...end, ...type, ...length, "Cache-Control": "no-store" });
     response.end(body);
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const { clients, names, requestsPerSecond = DEFAULT_RATE } = this.#options;
     const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
     const client = clients.find(({ prefix }) => prefixContains(prefix, address));
@@ -120,7 +129,7 @@ export class DirectoryServer {
     if (target === undefined) return fault(404, "there is no such resource");
     switch (request.method) {
       case "GET":
-        if (target.nick === undefined) return { status: 200, value: { entries: names.online() } };
+        if (target.nick === undefined) return this.#list(address, request, response);
         return found(names.find(target.nick));
       case "PUT":
         if (target.nick === undefined) return fault(405, "name whom it is about", { Allow: "GET" });
@@ -128,6 +137,24 @@ export class DirectoryServer {
       default:
         return fault(405, "this is not done here", { Allow: target.nick === undefined ? "GET" : "GET, PUT" });
     }
+  }
+
+  /** Who is on-line; for a reader that knows that already, as soon as it is not so any more. */
+  async #list(address: string, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+    const { names } = this.#options;
+    const { tags, wait } = readCondition(request.headers);
+    const known = names.version;
+    if (tags.includes(this.#tag(known))) {
+      await this.#readers.wait(address, known, wait, (listener) => response.once("close", listener));
+    }
+    const version = names.version;
+    const headers = { ETag: this.#tag(version) };
+    if (tags.includes(headers.ETag)) return { status: 304, headers };
+    return { status: 200, value: { entries: names.online() }, headers };
+  }
+
+  #tag(version: number): string {
+    return `"${this.#epoch}.${version}"`;
   }
 
   async #put(request: IncomingMessage, nick: string, { domains }: DirectoryClientRule): Promise<Answer> {
@@ -140,6 +167,7 @@ export class DirectoryServer {
       return this.#refuse(request.socket.remoteAddress ?? "", 403, `it does not speak for ${domain}`);
     }
     const claim = this.#options.names.put(nick, entry.aor, entry.online);
+    this.#readers.look();
     switch (claim) {
       case "kept":
         return { status: 204 };

@@ -64,6 +64,7 @@ export class NickNames {
   /** In the order in which they were heard of: those that are out of date come first. */
   readonly #online = new Map<string, Presence>();
   readonly #start: Timestamp;
+  #version = 0;
 
   /** @param path - the file, or `:memory:` @throws SystemError STORE_* if it cannot be used */
   constructor(path: string, clock: Clock, limits: NickLimits = DEFAULT_NICK_LIMITS) {
@@ -79,7 +80,13 @@ export class NickNames {
     );
   }
 
-  /** @param aor - `user@domain`, lower case */
+  /** Is another as soon as somebody comes or goes, or is known otherwise. */
+  get version(): number {
+    this.#forget();
+    return this.#version;
+  }
+
+  /** @param aor - `user@domain`, the domain in lower case */
   put(nick: string, aor: string, online: boolean): NickClaim {
     const key = keyOf(nick);
     const domain = aor.slice(aor.lastIndexOf("@") + 1);
@@ -92,6 +99,8 @@ export class NickNames {
     // Said every few seconds: the disk hears of it when it is news.
     if (known?.aor !== aor || known.nick !== nick) this.#claim.run(key, nick, domain, aor);
     this.#online.delete(key);
+    const isSame = online && before?.entry.aor === aor && before.entry.nick === nick;
+    if (!isSame && (online || before !== undefined)) this.#version += 1;
     if (!online) return "kept";
     const now = this.#clock.now();
     const since = before?.entry.aor === aor ? before.entry.since : now;
@@ -123,6 +132,7 @@ export class NickNames {
     for (const [key, { until }] of this.#online) {
       if (until > now) return;
       this.#online.delete(key);
+      this.#version += 1;
     }
   }
 }

@@ -21,6 +21,7 @@ export type QualityVerdict =
       readonly admitted: true;
       /** `reduced`: worse than wanted, and still acceptable. */
       readonly result: "granted" | "reduced";
+      /** Absent as well where no packet comes back: then there is no figure to tell. */
       readonly measured: PathQuality | undefined;
     }
   | Refusal;
@@ -51,8 +52,11 @@ export function judgeQuality(
     }
     if (judgement === "reduced") result = "reduced";
   }
-  return { admitted: true, result, measured };
+  return { admitted: true, result, measured: measured !== undefined && isDead(measured) ? undefined : measured };
 }
+
+/** Measured, and nothing comes back: times have no end. */
+const isDead = ({ latency, jitter }: PathQuality): boolean => !Number.isFinite(latency) || !Number.isFinite(jitter);
 
 function within({ wanted, worst }: QualityRange<number>, value: number): "granted" | "reduced" | undefined {
   if (value <= wanted) return "granted";
@@ -66,7 +70,8 @@ function byMeasurement(
   const kept = within(range, value);
   if (kept !== undefined) return kept;
   const way = direction === "up" ? "from" : "into";
-  const fault = `${quantity} of at most ${write(quantity, range.worst)} is needed; measured in pool ${pool} ${way} this network: ${write(quantity, value)}`;
+  const found = Number.isFinite(value) ? write(quantity, value) : "no packet comes back";
+  const fault = `${quantity} of at most ${write(quantity, range.worst)} is needed; measured in pool ${pool} ${way} this network: ${found}`;
   return { fault };
 }
 

@@ -83,7 +83,8 @@ export function readAnswer(
   if (offer === undefined) {
     // RFC 3261 §13.2.1: an INVITE without an offer gets it in the answer, and answers it in the ACK.
     const made: Offer | undefined = body === undefined ? undefined : { by: "callee", sdp: body };
-    const flows = made === undefined ? undefined : readFlows(made, undefined, context);
+    // The Contact of this message is that of who offers: where the answer's media will be is not known yet.
+    const flows = made === undefined ? undefined : readFlows(made, undefined, { rules, side: state.side });
     if (flows !== undefined && !flows.ok) return flows;
     const pending = (flows?.value ?? []).map((flow) => reservation(flow, state.side));
     return { ok: true, value: { flows: [], pending, final, offers: { offer: made, reoffer: undefined } } };

@@ -205,8 +205,10 @@ export class SipLink {
     const isAck = message.kind === "request" && (message as SipRequest).method === "ACK";
     if (message.kind === "response" || isAck) {
       const refused = message.kind === "response" && (message as SipResponse).status >= 300;
-      // RFC 4028 §7.4: a refresh need not carry an offer, and its answer then changes nothing.
-      const isRefresh = record.reoffer === undefined && message.body.length === 0;
+      // RFC 4028 §7.4: a refresh need not carry an offer, and its answer then changes nothing. An UPDATE's 2xx without a
+      // description answers no offer at all, also not one that was made and refused before (RFC 3311 §5.2).
+      const isUpdate = message.cseq?.method === "UPDATE";
+      const isRefresh = message.body.length === 0 && (record.reoffer === undefined || isUpdate);
       if (refused || isRefresh) return { admitted: true, record };
       const answer = readAnswer(message, record, rules);
       return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);

@@ -17,6 +17,8 @@ export interface SipAccess {
   readonly password: string;
   /** When the credentials run out. */
   readonly expires: Timestamp;
+  /** URIs of STUN servers (RFC 7064), where the provider has any. */
+  readonly stun?: readonly string[];
 }
 
 export interface ClassOffer {

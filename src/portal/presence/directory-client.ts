@@ -1,4 +1,7 @@
-/** Asks a directory of nick names: PUT <url>/<nick> {aor, online}; GET <url>?online=1 → {entries: [{nick, aor, online, since}]}. */
+/**
+ * Asks a directory of nick names: PUT <url>/<nick> {aor, online}; GET <url>?online=1 → {entries: [{nick, aor, online, since}]}. Where
+ * the answer has an ETag, the next question waits at the directory until there is something new.
+ */
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import { request as requestTls, Agent as TlsAgent } from "node:https";
 import { z } from "zod";
@@ -14,8 +17,13 @@ export interface DirectoryEntry {
 export interface Directory {
   /** `taken`: the nick name is another provider's. @throws SystemError DIRECTORY_* */
   put(nick: string, entry: { readonly aor: string; readonly online: boolean }): Promise<"kept" | "taken">;
-  /** Who is on-line anywhere. @throws SystemError DIRECTORY_* */
-  online(): Promise<readonly DirectoryEntry[]>;
+  /**
+   * Who is on-line anywhere; the same list as before where nothing has changed, then after `wait` if the directory can wait.
+   * @throws SystemError DIRECTORY_*
+   */
+  online(wait?: Millis): Promise<readonly DirectoryEntry[]>;
+  /** Whether it waits: then it may be asked again as soon as it has answered. */
+  readonly waits: boolean;
   close(): void;
 }
 
@@ -32,10 +40,26 @@ const entryKeys = z.object({
 });
 const answerKeys = z.object({ entries: z.array(z.unknown()).max(20_000) });
 
+interface Question {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long the directory may take to answer it beyond what any answer takes. */
+  readonly wait?: Millis;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+  readonly tag: string | undefined;
+}
+
 export class DirectoryClient implements Directory {
   readonly #url: URL;
   readonly #agent: Agent | TlsAgent;
   readonly #timeout: Millis;
+  #known: { readonly tag: string; readonly entries: readonly DirectoryEntry[] } | undefined;
 
   constructor(url: string, timeout: Millis = TIMEOUT) {
     this.#url = new URL(url);
@@ -44,34 +68,39 @@ export class DirectoryClient implements Directory {
     this.#agent = this.#url.protocol === "https:" ? new TlsAgent(pool) : new Agent(pool);
   }
 
+  get waits(): boolean {
+    return this.#known !== undefined;
+  }
+
   async put(
     nick: string,
     { aor, online }: { readonly aor: string; readonly online: boolean },
   ): Promise<"kept" | "taken"> {
     const path = `${this.#url.pathname.replace(/\/$/, "")}/${encodeURIComponent(nick)}`;
-    const { status } = await this.#ask("PUT", path, JSON.stringify({ aor, online }));
+    const { status } = await this.#ask({ method: "PUT", path, body: JSON.stringify({ aor, online }) });
     if (status === 409) return "taken";
     if (status >= 200 && status < 300) return "kept";
     throw new SystemError("DIRECTORY_REFUSED", `the directory answered ${status}`);
   }
 
-  async online(): Promise<readonly DirectoryEntry[]> {
-    const { status, text } = await this.#ask("GET", `${this.#url.pathname}?online=1`);
+  async online(wait: Millis = millis(0)): Promise<readonly DirectoryEntry[]> {
+    const known = this.#known;
+    const headers =
+      known === undefined ? {} : { "if-none-match": known.tag, prefer: `wait=${Math.floor(wait / 1000)}` };
+    const path = `${this.#url.pathname}?online=1`;
+    const { status, text, tag } = await this.#ask({ method: "GET", path, headers, wait });
+    if (status === 304 && known !== undefined) return known.entries;
     if (status !== 200) throw new SystemError("DIRECTORY_REFUSED", `the directory answered ${status}`);
-    const parsed = answerKeys.safeParse(parseJson(text));
-    if (!parsed.success) throw new SystemError("DIRECTORY_ANSWER", "the directory's answer is not understood");
-    // One provider's nonsense hides nobody of another's.
-    return parsed.data.entries.flatMap((each) => {
-      const { data: entry } = entryKeys.safeParse(each);
-      return entry === undefined ? [] : [{ nick: entry.nick, aor: entry.aor, since: entry.since as Timestamp }];
-    });
+    const entries = readEntries(text);
+    this.#known = tag === undefined ? undefined : { tag, entries };
+    return entries;
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #ask(method: string, path: string, body?: string): Promise<{ readonly status: number; readonly text: string }> {
+  #ask({ method, path, body, headers = {}, wait = millis(0) }: Question): Promise<Reply> {
     const { protocol, hostname, port } = this.#url;
     const content =
       body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
@@ -81,23 +110,34 @@ export class DirectoryClient implements Directory {
       path,
       method,
       agent: this.#agent,
-      headers: content,
+      headers: { ...headers, ...content },
     };
     return new Promise((resolve, reject) => {
       const failed = (cause: unknown): void =>
         reject(new SystemError("DIRECTORY_UNREACHABLE", "the directory does not answer", { cause }));
       const open = protocol === "https:" ? requestTls : request;
       const asked = open(options, (response) => {
-        readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), failed);
+        const { statusCode: status = 0, headers: answered } = response;
+        readText(response).then((text) => resolve({ status, text, tag: answered.etag }), failed);
       });
       // For the whole exchange: one that dribbles is as good as none.
-      const deadline = setTimeout(() => asked.destroy(new Error("it took too long")), this.#timeout);
+      const deadline = setTimeout(() => asked.destroy(new Error("it took too long")), this.#timeout + wait);
       deadline.unref();
       asked.on("error", failed);
       asked.on("close", () => clearTimeout(deadline));
       asked.end(body);
     });
   }
+}
+
+function readEntries(text: string): readonly DirectoryEntry[] {
+  const parsed = answerKeys.safeParse(parseJson(text));
+  if (!parsed.success) throw new SystemError("DIRECTORY_ANSWER", "the directory's answer is not understood");
+  // One provider's nonsense hides nobody of another's.
+  return parsed.data.entries.flatMap((each) => {
+    const { data: entry } = entryKeys.safeParse(each);
+    return entry === undefined ? [] : [{ nick: entry.nick, aor: entry.aor, since: entry.since as Timestamp }];
+  });
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

@@ -8,7 +8,7 @@ export interface DirectoryKeeperOptions {
   readonly directory: Directory;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Everybody who is on-line anywhere, each time that the directory said so; nobody once it has been silent for long. */
+  /** Everybody who is on-line anywhere, each time that the directory said something else; nobody once it has been silent for long. */
   readonly onEntries: (entries: readonly DirectoryEntry[]) => void;
 }
 
@@ -22,11 +22,16 @@ interface Told {
   readonly until: Timestamp;
 }
 
-const TICK = millis(250);
+const TICK = millis(100);
 /** A third of the time for which the directory believes that somebody is on-line. */
 const REFRESH = seconds(20);
 const TTL = seconds(60);
+/** Of a directory that answers at once. */
 const READ_EVERY = seconds(5);
+/** How long one that waits is to wait for news; shorter than what counts as silence. */
+const WAIT = seconds(8);
+/** What happens meanwhile is read together: a page is told once a second anyway. */
+const READ_GAP = millis(200);
 const RETRY = seconds(5);
 /** Requests at a time, beside the reading: enough for some 5,000 users. */
 const AT_ONCE = 64;
@@ -39,6 +44,8 @@ export class DirectoryKeeper {
   #isReading = false;
   #nextReading = 0 as Timestamp;
   #lastAnswer: Timestamp;
+  /** What was told last, of a directory that says when it is another list. */
+  #entries: readonly DirectoryEntry[] | undefined;
   #timer: Timer | undefined;
 
   constructor(options: DirectoryKeeperOptions) {
@@ -120,13 +127,18 @@ export class DirectoryKeeper {
     this.#isReading = true;
     this.#nextReading = (now + READ_EVERY) as Timestamp;
     try {
-      const entries = await directory.online();
+      const entries = await directory.online(WAIT);
       this.#lastAnswer = clock.now();
-      onEntries(entries);
+      if (directory.waits) this.#nextReading = (this.#lastAnswer + READ_GAP) as Timestamp;
+      if (entries !== this.#entries) onEntries(entries);
+      this.#entries = directory.waits ? entries : undefined;
     } catch (error) {
       log.debug("portal.directory.not-read", { error });
       // Whoever was on-line then is not known to be any more.
-      if (clock.now() - this.#lastAnswer > TTL) onEntries([]);
+      if (clock.now() - this.#lastAnswer > TTL) {
+        this.#entries = undefined;
+        onEntries([]);
+      }
     } finally {
       this.#isReading = false;
     }

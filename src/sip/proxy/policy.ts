@@ -92,7 +92,7 @@ export interface ProxyPolicy {
   /**
    * Inside the dialog: a re-INVITE, UPDATE or PRACK with a body, an ACK with a body (the answer to an offer in the 2xx;
    * it cannot be refused, the verdict's edits are ignored), and the final answers to a re-INVITE or UPDATE that has or
-   * whose request had a body. A failure answer means that the former state holds again; its verdict is ignored.
+   * whose request had a body, or that is a 2xx to UPDATE: that refreshes the session (RFC 4028), and was passed on already. A failure answer means that the former state holds again; its verdict is ignored.
    */
   reoffer(context: DialogContext, message: SipRequest | SipResponse): Promise<ResponseVerdict>;
   /**

@@ -46,7 +46,7 @@ export class RequestRelay {
       return;
     }
     if (call === undefined || request.body.length === 0 || !OFFER_CARRIERS.has(request.method)) {
-      this.forward({}, (response) => this.server.respond(response));
+      this.forward({}, (response) => this.passOn(response));
       return;
     }
     this.offered = true;
@@ -56,6 +56,16 @@ export class RequestRelay {
   private relay(located: Located): void {
     if (located.kind === "refused") this.refuse(located);
     else this.forward({ request: located.request }, (response) => this.server.respond(response));
+  }
+
+  private passOn(response: SipResponse): void {
+    const { call } = this;
+    this.server.respond(response);
+    if (call === undefined || !isRefresh(response)) return;
+    // Nobody waits for the verdict: a policy that is away must not make a refresh fail that both parties agreed on.
+    call.hold(async () => {
+      await call.decide(() => call.policy.reoffer(call.context, response));
+    });
   }
 
   /**
@@ -165,3 +175,7 @@ export class RequestRelay {
     this.server.respond(refusalTo(this.arrival.request, refusal, this.host.branches));
   }
 }
+
+/** RFC 4028 §8.2, §10: a 2xx to UPDATE sets the session's timer anew, or takes it away by saying nothing of it. */
+const isRefresh = (response: SipResponse): boolean =>
+  response.status >= 200 && response.status < 300 && response.cseq?.method === "UPDATE";

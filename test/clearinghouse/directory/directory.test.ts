@@ -57,7 +57,7 @@ async function start(options: Partial<DirectoryServerOptions> = {}) {
 describe("the directory", () => {
   it("knows whose a nick name is, and who is on-line, until nothing more is heard", async () => {
     const { put, get } = await start();
-    expect(await put("Zoë", { aor: "sip:Zoe@A.example", online: true })).toBe(204);
+    expect(await put("Zoë", { aor: "sip:zoe@A.example", online: true })).toBe(204);
     expect(await put("bob", { aor: "bob@b.example", online: false })).toBe(204);
     const zoe = { nick: "Zoë", aor: "zoe@a.example", online: true, since: 1_000_000 };
     expect(await get("/directory?online=1")).toEqual({ status: 200, value: { entries: [zoe] } });
@@ -94,6 +94,18 @@ describe("the directory", () => {
     const own = await start({ names: far.names, clients: [{ ...ANY, domains: ["a.example"] }] });
     expect(await own.put("a", { aor: "a@a.example", online: true })).toBe(204);
     expect(await own.put("b", { aor: "b@b.example", online: true })).toBe(403);
+  });
+
+  it("keeps the case of users and not that of domains (RFC 3261 §19.1.4)", async () => {
+    const { put, get } = await start();
+    expect(await put("Zoë", { aor: "sips:Zoe@A.Example", online: true })).toBe(204);
+    expect((await get(`/directory/${encodeURIComponent("Zoë")}`)).value).toMatchObject({ aor: "Zoe@a.example" });
+    clock.time += 1000;
+    // Somebody else of the same provider has the name now.
+    expect(await put("Zoë", { aor: "zoe@a.example", online: true })).toBe(204);
+    expect((await get("/directory?online=1")).value).toMatchObject({
+      entries: [{ aor: "zoe@a.example", since: 1_001_000 }],
+    });
   });
 
   it("has limits for everything", async () => {
@@ -173,7 +185,7 @@ describe("what is asked of it", () => {
   });
 
   it.each(["a@b", "sip:Al.ice@A.example"])("%s is an address", (aor) => {
-    expect(readEntry(Buffer.from(JSON.stringify({ aor, online: true })))?.aor).toMatch(/^[a-z.]+@[a-z.]+$/);
+    expect(readEntry(Buffer.from(JSON.stringify({ aor, online: true })))?.aor).toMatch(/^[A-Za-z.]+@[a-z.]+$/);
   });
   it.each(["", "a", "@a.example", "a@", "a b@c", "a@b@c", "a@-b", "a@b.", "<a>@b"])("%s is none", (aor) => {
     expect(readEntry(Buffer.from(JSON.stringify({ aor, online: true })))).toBeUndefined();

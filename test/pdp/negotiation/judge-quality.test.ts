@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PathQuality, QualityNeed } from "../../../src/model/quality.js";
-import { millis } from "../../../src/model/units.js";
+import { type Millis, millis } from "../../../src/model/units.js";
 import { describeQuality, judgeQuality, worseOf } from "../../../src/pdp/negotiation/judge-quality.js";
 import type { ClassBudget } from "../../../src/pdp/negotiation/session-class.js";
 
@@ -9,6 +9,8 @@ const path = (latency: number, jitter = 2, loss = 0): PathQuality => ({
   jitter: millis(jitter),
   loss,
 });
+const NEVER = Number.POSITIVE_INFINITY as Millis;
+const DEAD: PathQuality = { latency: NEVER, jitter: NEVER, loss: 1 };
 const latency = (wanted: number, worst = wanted): QualityNeed => ({
   latency: { wanted: millis(wanted), worst: millis(worst) },
 });
@@ -52,6 +54,22 @@ describe("a need held against the path", () => {
     ],
   ])("is refused beyond, and the sentence has both figures and the pool", (need, measured, text) => {
     expect(judge(need, measured)).toEqual({ admitted: false, reason: "qualityUnavailable", pool: "p", text });
+  });
+
+  it("is refused where no packet comes back, in words", () => {
+    expect(judge(latency(40, 80), DEAD)).toEqual({
+      admitted: false,
+      reason: "qualityUnavailable",
+      pool: "p",
+      text: "latency of at most 80 ms is needed; measured in pool p from this network: no packet comes back",
+    });
+    expect(judge({ loss: { wanted: 0, worst: 0.01 } }, DEAD)).toMatchObject({
+      text: "loss of at most 1 % is needed; measured in pool p from this network: 100 %",
+    });
+  });
+
+  it("tells no figures of a path that gives nothing back", () => {
+    expect(judge(undefined, DEAD)).toEqual({ admitted: true, result: "granted", measured: undefined });
   });
 
   it("asks for the path of the flow's own direction", () => {

@@ -208,6 +208,21 @@ describe("session timers that pass a proxy", () => {
     expect(before?.length).toBeGreaterThan(0);
   });
 
+  it("are extended so as well after an offer that was refused, which is not taken up by it", async () => {
+    const { service, router, refreshes, port } = await world();
+    const { ask } = await proxy(port);
+    await ask("invite", INVITE);
+    await ask("answer", ok("1 INVITE", []));
+    const before = service.get(id)?.flows;
+    const louder = sdp("10.1.0.10").replace("RTP/AVP 0", "RTP/AVP 9");
+    await ask("reoffer", message("INVITE sip:bob@10.3.0.10 SIP/2.0", "2 INVITE", [], louder));
+    await ask("reoffer", message("SIP/2.0 488 Not Acceptable Here", "2 INVITE", []));
+    refreshes.length = 0;
+    await ask("reoffer", ok("3 UPDATE", ["Session-Expires: 1800"], ""));
+    expect(refreshes).toEqual([`${id} 1800000 now`]);
+    expect([service.get(id)?.flows, router.changes.length]).toEqual([before, 1]);
+  });
+
   it("are told apart from what is only said again", async () => {
     const { refreshes, port } = await world();
     const first = await proxy(port);

@@ -502,6 +502,24 @@ describe("inside a dialog", () => {
     expect(asked.slice(-2)).toEqual(["reoffer UPDATE terminating b1", "reoffer 200 terminating b1"]);
   });
 
+  it("a 2xx to an UPDATE without an offer is shown, since it refreshes the session (RFC 4028)", async () => {
+    const { policy, asked } = recorder({ reoffer: async () => ({ forward: false, status: 503, phrase: "Away" }) });
+    const lab = new Lab(policy);
+    await lab.callUp();
+    const before = asked.length;
+    await lab.alice({ method: "UPDATE", cseq: 2, toTag: "b1", uri: bobUri });
+    await lab.bobAnswers(lab.toBob("UPDATE"), 200);
+    // Neither held, nor undone by a policy that says no.
+    expect(await lab.names()).toEqual(["UPDATE>bob", "200>alice"]);
+    expect(asked.slice(before)).toEqual(["reoffer 200 terminating b1"]);
+    await lab.alice({ method: "UPDATE", cseq: 3, toTag: "b1", uri: bobUri });
+    await lab.bobAnswers(lab.toBob("UPDATE"), 422);
+    await lab.alice({ method: "INFO", cseq: 4, toTag: "b1", uri: bobUri });
+    await lab.bobAnswers(lab.toBob("INFO"), 200);
+    expect(await lab.names()).toEqual(["UPDATE>bob", "422>alice", "INFO>bob", "200>alice"]);
+    expect(asked.slice(before)).toHaveLength(1);
+  });
+
   it("an answer in the ACK is shown once and its ACK held", async () => {
     const { policy, asked } = recorder();
     const lab = new Lab(policy);

@@ -26,8 +26,8 @@ export interface LinePlot {
   draw(now: number): void;
 }
 
-const WIDTH = 480;
-const HEIGHT = 150;
+const WIDTH = 320;
+const HEIGHT = 120;
 const BOX: Box = { left: 76, top: 8, width: WIDTH - 84, height: HEIGHT - 28 };
 const TICKS = 2;
 

@@ -1,0 +1,98 @@
+/** A player's Chromium on a host of the lab, and the hand that presses in its page. */
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright-core";
+import type { Lab } from "../src/lab/lab.js";
+
+const HAND = fileURLToPath(new URL("../../../bench/page-hand.js", import.meta.url));
+const PATIENCE_MS = 20_000;
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--ignore-certificate-errors",
+  // Routers reserve for addresses, not for names that only the browser's neighbours know.
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
+/** Milliseconds since 1970, by what happened in the page. */
+export type Stamps = Readonly<Record<string, number>>;
+
+/** What bench/page-hand.js leaves in the page. */
+interface Hand {
+  readonly stamps: Stamps;
+  logIn(user: string, password: string, invites: string | undefined, asksForQuality: boolean): void;
+  press(label: string): void;
+  forget(): void;
+}
+type HandedWindow = typeof globalThis & { readonly __hand: Hand };
+
+export interface Start {
+  readonly lab: Lab;
+  readonly host: string;
+  /** For files. */
+  readonly folder: string;
+}
+
+export async function startBrowser({ lab, host, folder }: Start): Promise<Browser> {
+  const executablePath = join(folder, `chromium-${host}`);
+  await writeFile(executablePath, `#!/bin/sh\nexec ip netns exec ${lab.prefix}-${host} /usr/bin/chromium "$@"\n`);
+  await chmod(executablePath, 0o755);
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/** One page of one visit. */
+export class Visit {
+  readonly #page: Page;
+
+  private constructor(page: Page) {
+    this.#page = page;
+  }
+
+  static async open(browser: Browser, portal: string): Promise<Visit> {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const page = await context.newPage();
+    await page.addInitScript({ path: HAND });
+    await page.goto(portal);
+    await page.getByRole("button", { name: "Log in" }).waitFor();
+    return new Visit(page);
+  }
+
+  /** @param invites - nick name of who is invited when it can be; absent: who logs in waits */
+  async logIn(user: string, invites?: string, asksForQuality = true): Promise<void> {
+    const given = [user, `${user}-in-the-lab`, invites, asksForQuality] as const;
+    await this.#page.evaluate((values) => (globalThis as HandedWindow).__hand.logIn(...values), given);
+  }
+
+  /** The page's stamps, once it has all of these. @throws Error if one does not come in time */
+  async stamps(...names: readonly string[]): Promise<Stamps> {
+    const has = (wanted: readonly string[]): boolean =>
+      wanted.every((name) => (globalThis as HandedWindow).__hand.stamps[name] !== undefined);
+    try {
+      await this.#page.waitForFunction(has, names, { timeout: PATIENCE_MS, polling: 20 });
+    } catch (error) {
+      const text = await this.#page.locator("body").innerText();
+      throw new Error(`the page came only so far: ${JSON.stringify(await this.#read())}\n${text}`, { cause: error });
+    }
+    return this.#read();
+  }
+
+  async press(label: string): Promise<void> {
+    await this.#page.evaluate((name) => (globalThis as HandedWindow).__hand.press(name), label);
+  }
+
+  async says(text: string): Promise<void> {
+    await this.#page.getByText(text, { exact: true }).first().waitFor({ timeout: PATIENCE_MS });
+  }
+
+  async forget(): Promise<void> {
+    await this.#page.evaluate(() => (globalThis as HandedWindow).__hand.forget());
+  }
+
+  async close(): Promise<void> {
+    await this.#page.context().close();
+  }
+
+  #read(): Promise<Stamps> {
+    return this.#page.evaluate(() => ({ ...(globalThis as HandedWindow).__hand.stamps }));
+  }
+}

@@ -1,0 +1,150 @@
+/** What `sluice doctor` finds about the files of a SIP proxy and of a portal. Changes nothing. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { RoleConfig } from "../config/load.js";
+import type { PortalConfig } from "../config/portal.js";
+import type { ProxyConfig } from "../config/proxy.js";
+import { readSipAccounts } from "../config/sip-accounts.js";
+import { type Finding, fault, fine } from "../kernel/preflight/finding.js";
+import { SluiceError } from "../model/errors.js";
+import { readAccounts } from "../portal/accounts/accounts.js";
+import { Pages } from "../portal/http/pages.js";
+import { BUILT_PAGES } from "./built-pages.js";
+
+const SECRET_MIN = 16;
+const DAY_MS = 86_400_000;
+const EXPIRY_WARNING_DAYS = 14;
+
+const DEAD_START = "the role does not start";
+
+/** Nothing for the roles that have no such files. Never throws. */
+export function examineServices(config: RoleConfig | undefined, now: number = Date.now()): readonly Finding[] {
+  switch (config?.role) {
+    case "proxy":
+      return examineProxy(config, now);
+    case "portal":
+      return examinePortal(config, now);
+    default:
+      return [];
+  }
+}
+
+function examineProxy({ sip }: ProxyConfig, now: number): readonly Finding[] {
+  const { websocket, registrar, secret, accounts } = sip;
+  return [
+    ...(websocket === undefined || websocket.tls === "none" ? [] : [examineTls("proxy.tls", websocket.tls, now)]),
+    ...(registrar === undefined || secret === undefined ? [] : [examineSecret("proxy.secret", secret)]),
+    ...(registrar === undefined || accounts === undefined
+      ? []
+      : [examineAccounts("proxy.accounts", accounts, () => readSipAccounts(accounts).length)]),
+  ];
+}
+
+function examinePortal({ tls, secret, accounts, pages }: PortalConfig, now: number): readonly Finding[] {
+  return [
+    ...(tls === "none" ? [] : [examineTls("portal.tls", tls, now)]),
+    examineSecret("portal.secret", secret),
+    examineAccounts("portal.accounts", accounts, () => readAccounts(accounts).size),
+    examinePages(pages ?? BUILT_PAGES),
+  ];
+}
+
+interface TlsFiles {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+function examineTls(id: string, { key, certificate }: TlsFiles, now: number): Finding {
+  const wrong = (what: string, remedy: string, detail = ""): Finding =>
+    fault({ id, severity: "error", what, why: DEAD_START, remedy, detail });
+  const [keyPem, certificatePem] = [readOctets(key), readOctets(certificate)];
+  for (const [file, found] of [
+    [key, keyPem],
+    [certificate, certificatePem],
+  ] as const) {
+    if (typeof found === "string")
+      return wrong(`${file} cannot be read`, `ls -l ${file}: correct its path or its rights`, found);
+  }
+  const pair = readPair(keyPem as Buffer, certificatePem as Buffer);
+  if (typeof pair === "string") {
+    return wrong(
+      `${key} and ${certificate} are no key and certificate`,
+      `openssl x509 -noout -subject -in ${certificate}`,
+      pair,
+    );
+  }
+  if (!pair.fits) {
+    const what = `the key in ${key} is not that of the certificate in ${certificate}`;
+    return wrong(what, "have the certificate made anew for this key; it stands first in its file");
+  }
+  return examineExpiry(id, certificate, pair.until, now);
+}
+
+function examineExpiry(id: string, certificate: string, until: number, now: number): Finding {
+  const remedy = "have a new one made for the same key, and start the role again";
+  const why = "browsers refuse to connect";
+  if (until <= now) {
+    return fault({ id, severity: "error", what: `the certificate in ${certificate} has run out`, why, remedy });
+  }
+  const days = Math.floor((until - now) / DAY_MS);
+  if (days > EXPIRY_WARNING_DAYS)
+    return fine(id, `key and certificate in ${certificate} belong together, for ${days} days`);
+  const what = `the certificate in ${certificate} runs out in ${days} days`;
+  return fault({ id, severity: "warning", what, why: `${why} from then on`, remedy });
+}
+
+/** A text says what was wrong. */
+function readPair(key: Buffer, certificate: Buffer): { readonly fits: boolean; readonly until: number } | string {
+  try {
+    const parsed = new X509Certificate(certificate);
+    return { fits: parsed.checkPrivateKey(createPrivateKey(key)), until: Date.parse(parsed.validTo) };
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function examineSecret(id: string, file: string): Finding {
+  const octets = readOctets(file);
+  const remedy = `head -c 32 /dev/urandom | base64 > ${file}, the same for portal and proxy`;
+  const wrong = (what: string, detail = ""): Finding =>
+    fault({ id, severity: "error", what, why: DEAD_START, remedy, detail });
+  if (typeof octets === "string") return wrong(`${file} cannot be read`, octets);
+  const { length } = Buffer.from(octets.toString("utf8").trim());
+  if (length < SECRET_MIN) return wrong(`the secret in ${file} is too short`, `it has ${length} octets`);
+  return fine(id, `the secret in ${file} can be read, and is long enough`);
+}
+
+function examineAccounts(id: string, file: string, read: () => number): Finding {
+  const detail = attempt(read);
+  if (typeof detail === "string") {
+    const remedy = "correct the file as it says; a portal's passwords are made by `sluice portal passwd`";
+    return fault({ id, severity: "error", what: `${file} is no file of accounts`, why: DEAD_START, remedy, detail });
+  }
+  return fine(id, `${file} has ${detail} account${detail === 1 ? "" : "s"}`);
+}
+
+function examinePages(directory: string): Finding {
+  const id = "portal.page";
+  const detail = attempt(() => new Pages(directory).size);
+  if (typeof detail !== "string") return fine(id, `the page in ${directory} is built`);
+  const what = `there is no built page in ${directory}`;
+  return fault({ id, severity: "error", what, why: DEAD_START, remedy: "npm run build", detail });
+}
+
+/** A text says what was wrong with it. */
+function attempt(work: () => number): number | string {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) return String(error);
+    return error.message;
+  }
+}
+
+function readOctets(file: string): Buffer | string {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    return String(error);
+  }
+}
