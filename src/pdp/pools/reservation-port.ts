@@ -11,7 +11,10 @@ export interface ReservationPort {
   request(pool: string, rate: BitsPerSecond): void;
 }
 
-/** What the network says of a pool, in the order in which it decided. May be called from within `request`. */
+/**
+ * What the network says of a pool, in the order in which it decided: of the last request, and whatever it takes back. What becomes
+ * of an earlier one is no answer to the last, though they be for the same rate. May be called from within `request`.
+ */
 export interface ReservationEvents {
   /** The request for `rate` was carried out. */
   confirmed(pool: string, rate: BitsPerSecond): void;

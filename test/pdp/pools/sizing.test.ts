@@ -251,18 +251,33 @@ const BRISK: SizingPlan = { ...PLAN, hold: millis(200), retry: millis(600) };
 /** Longer than all of them together. */
 const REST = 1500;
 
+interface Request {
+  readonly number: number;
+  readonly rate: number;
+}
+
+interface Answer {
+  readonly news: SizingNews;
+  /** Of the request that it answers; none that is taken back unasked. */
+  readonly to?: number;
+  /** What is there by it. */
+  readonly left: number;
+}
+
 /**
  * A network that answers requests late, with less, or never, and takes back; sessions that come and go. What the network
- * holds is what it decided last, not what it said last.
+ * holds is what it decided last, not what it said last. As the port has it, an answer is one to the last request: of an
+ * earlier one that was carried out it is only heard if there is less now (RsvpReservations.report).
  */
 class Simulation {
   readonly pool = new Pool(BRISK);
   readonly held = new Map<SessionId, number>();
-  readonly answers: SizingNews[] = [];
-  readonly requests: number[] = [];
+  readonly answers: Answer[] = [];
+  readonly requests: Request[] = [];
   readonly waiting = new Map<SessionId, number>();
   network = 0;
-  answered = 0;
+  /** Number of the last request. */
+  asked = 0;
 
   used(): number {
     return [...this.held.values()].reduce((sum, rate) => sum + rate, 0);
@@ -274,7 +289,7 @@ class Simulation {
    */
   check(): void {
     expect(this.used()).toBeLessThanOrEqual(Math.max(0, this.pool.state.size - BRISK.overhead));
-    if (this.answers.some(({ kind }) => kind === "takenBack")) return;
+    if (this.answers.some(({ news }) => news.kind === "takenBack")) return;
     expect(this.used()).toBeLessThanOrEqual(Math.max(0, this.network - BRISK.overhead));
   }
 
@@ -295,7 +310,8 @@ class Simulation {
   act(action: SizingAction): void {
     switch (action.kind) {
       case "request":
-        this.requests.push(action.rate);
+        this.asked += 1;
+        this.requests.push({ number: this.asked, rate: action.rate });
         break;
       case "admit":
         this.held.set(action.session, (this.held.get(action.session) ?? 0) + (this.waiting.get(action.session) ?? 0));
@@ -321,20 +337,26 @@ class Simulation {
 
   /** The network decides on the oldest request. */
   decide(share: number): void {
-    const rate = this.requests.shift();
-    if (rate === undefined) return;
+    const request = this.requests.shift();
+    if (request === undefined) return;
+    const { number: to, rate } = request;
     const before = this.network;
     // It may give a part, or nothing.
     const given = share < 0.3 ? 0 : share > 0.5 ? 1 : share;
     this.network = rate <= before ? rate : Math.floor(before + (rate - before) * given);
-    if (this.network === rate) this.answers.push({ kind: "confirmed", rate: bitsPerSecond(rate) });
-    else this.answers.push({ kind: "refused", rate: bitsPerSecond(rate), kept: bitsPerSecond(this.network) });
+    const left = this.network;
+    const kept = bitsPerSecond(left);
+    const news: SizingNews =
+      left === rate ? { kind: "confirmed", rate: kept } : { kind: "refused", rate: bitsPerSecond(rate), kept };
+    this.answers.push({ news, to, left });
   }
 
   hear(): void {
     const answer = this.answers.shift();
     if (answer === undefined) return;
-    this.tell(answer);
+    const { news, to = this.asked, left } = answer;
+    if (to === this.asked) this.tell(news);
+    else if (left < this.pool.state.size) this.tell({ kind: "takenBack", left: bitsPerSecond(left) });
     this.demand();
   }
 }
@@ -387,14 +409,16 @@ const COMMANDS: Readonly<Record<Command["kind"], (simulation: Simulation, sessio
       simulation.decide(percent / 100);
     },
     lose(simulation) {
-      simulation.requests.shift();
+      // The last one of all is kept by the router link until a router has it.
+      if (simulation.requests.length > 1) simulation.requests.shift();
     },
     hear(simulation) {
       simulation.hear();
     },
     takeBack(simulation, _session, percent) {
       simulation.network = Math.floor((simulation.network * percent) / 100);
-      simulation.answers.push({ kind: "takenBack", left: bitsPerSecond(simulation.network) });
+      const left = bitsPerSecond(simulation.network);
+      simulation.answers.push({ news: { kind: "takenBack", left }, left });
     },
     plan(simulation, _session, floor) {
       simulation.tell({ kind: "plan", plan: { ...BRISK, floor: bitsPerSecond(floor) } });
