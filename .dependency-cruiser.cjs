@@ -1,6 +1,6 @@
 /** The arrows of the house (docs/ARCHITECTURE.md): checked in CI by `npm run arrows`. */
 const PROTOCOL = "cops|sip|osp|rsvp|stamp";
-const SHARED = "kernel|store|config|telemetry|control";
+const SHARED = "kernel|store|config|telemetry|control|http";
 const ROLE = "pdp|pep|clearinghouse|portal";
 
 const only = (name, from, allowed) => ({

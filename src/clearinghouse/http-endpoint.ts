@@ -1,8 +1,9 @@
 /** One OSP route over HTTP: sizes and times bounded, everything but a POST to it refused. No OSP inside. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readBody } from "../http/body.js";
+import { closeGently, type ListenAddress, listenOn } from "../http/listening.js";
 import type { Clock } from "../model/clock.js";
-import { SystemError } from "../model/errors.js";
-import { formatEndpoint } from "../model/ip.js";
+import { unmapped } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import type { Millis } from "../model/units.js";
 import { endOf, type MessageEnds } from "../osp/message-hook.js";
@@ -17,11 +18,6 @@ export interface HttpEndpointOptions {
   readonly log: Logger;
   /** Gives the body of the 200 that answers `body`; what it does after `sent` resolves nothing waits for. */
   readonly answer: (body: Buffer, ends: MessageEnds, address: string) => Promise<{ body: Buffer; sent: () => void }>;
-}
-
-export interface ListenAddress {
-  readonly address: string;
-  readonly port: number;
 }
 
 /** Clients keep a connection for 60 s: longer here, so that they and not we end it. */
@@ -51,47 +47,28 @@ export class HttpEndpoint {
   }
 
   /** @throws SystemError LISTEN_* if the address cannot be had */
-  listen({ address, port }: ListenAddress): Promise<ListenAddress> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, { address, port }));
-      this.#server.once("error", failed);
-      this.#server.listen(port, address, () => {
-        this.#server.off("error", failed);
-        const bound = this.#server.address();
-        resolve(
-          typeof bound === "object" && bound !== null
-            ? { address: bound.address, port: bound.port }
-            : { address, port },
-        );
-      });
-    });
+  listen(place: ListenAddress): Promise<ListenAddress> {
+    return listenOn(this.#server, place);
   }
 
   /** Takes no more, lets what is being answered finish for a short while, then ends every connection. */
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      const grace = this.#options.clock.after(CLOSE_GRACE, () => this.#server.closeAllConnections());
-      this.#server.close(() => {
-        grace.cancel();
-        resolve();
-      });
-      this.#server.closeIdleConnections();
-    });
+    return closeGently(this.#server, { clock: this.#options.clock, grace: CLOSE_GRACE });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { path, maxBodyOctets } = this.#options;
+    const { path, maxBodyOctets, bodyTimeout, clock } = this.#options;
     const target = request.url?.split("?")[0];
     if (target !== path) return refuse(response, 404);
     if (request.method !== "POST") return refuse(response, 405, { Allow: "POST" });
     if (request.headers["content-encoding"] !== undefined) return refuse(response, 415);
     if (Number(request.headers["content-length"] ?? 0) > maxBodyOctets) return refuse(response, 413);
-    const body = await this.#readBody(request);
+    const body = await readBody(request, { most: maxBodyOctets, time: bodyTimeout, clock });
     if (typeof body === "number") return refuse(response, body);
     const { socket } = request;
     const peerEnd = endOf(socket.remoteAddress, socket.remotePort);
     const ends = { from: peerEnd, to: endOf(socket.localAddress, socket.localPort) };
-    const address = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
+    const address = unmapped(socket.remoteAddress ?? "");
     const answer = await this.#options.answer(body, ends, address);
     // Exactly these: deployed clients take no other type, no chunks, and no header past 1024 octets.
     const headers = { "Content-Type": "text/plain", "Content-Length": String(answer.body.length) };
@@ -99,47 +76,10 @@ export class HttpEndpoint {
     response.writeHead(200, headers).end(answer.body);
     answer.sent();
   }
-
-  /** The whole body, or the HTTP status that says why there is none. */
-  #readBody(request: IncomingMessage): Promise<Buffer | number> {
-    const { clock, bodyTimeout, maxBodyOctets } = this.#options;
-    return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const deadline = clock.after(bodyTimeout, () => resolve(408));
-      const finish = (outcome: Buffer | number): void => {
-        deadline.cancel();
-        resolve(outcome);
-      };
-      request.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= maxBodyOctets) chunks.push(chunk);
-        else finish(413);
-      });
-      request.on("end", () => finish(Buffer.concat(chunks)));
-      // The client went away in the middle: nobody is left to read the answer.
-      request.on("error", () => finish(400));
-    });
-  }
 }
 
 /** A transport-level refusal ends the connection: what is left of the request is not read. */
 function refuse(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   response.writeHead(status, { "Content-Length": "0", Connection: "close", ...headers });
   response.end();
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "stop the program that uses the port, or set another port under listen",
-  EACCES: "use a port from 1024 up, or give the program the right to use low ports",
-  EADDRNOTAVAIL: "set an address of this machine under listen",
-};
-
-function listenError(error: NodeJS.ErrnoException, { address, port }: ListenAddress): SystemError {
-  const code = error.code ?? "UNKNOWN";
-  const what = code === "EADDRINUSE" ? "the port is in use" : error.message;
-  return new SystemError(`LISTEN_${code}`, `cannot listen on ${formatEndpoint(address, port)}: ${what}`, {
-    cause: error,
-    ...(REMEDIES[code] === undefined ? {} : { remedy: REMEDIES[code] }),
-  });
 }

@@ -1,4 +1,5 @@
 /** The clearinghouse role: HTTP endpoint, responder and housekeeping, joined. */
+import type { ListenAddress } from "../http/listening.js";
 import type { Clock, Timer } from "../model/clock.js";
 import type { Logger } from "../model/log.js";
 import type { SessionId } from "../model/session.js";
@@ -12,7 +13,7 @@ import {
   responseMessageName,
 } from "../osp/message-hook.js";
 import type { TokenSigner, TokenTrust } from "../osp/token/signer.js";
-import { HttpEndpoint, type ListenAddress } from "./http-endpoint.js";
+import { HttpEndpoint } from "./http-endpoint.js";
 import { type PeerStatus, Responder } from "./responder.js";
 import { type ClearinghouseRules, RuleBook } from "./rules.js";
 import type { ClearinghouseStore, SettledRecord, UsageFilter, UsageRecord } from "./store.js";

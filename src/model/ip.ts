@@ -20,6 +20,21 @@ export function parseAddress(text: string): IpAddress | undefined {
   return family === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
+/** As a socket tells a peer's address: IPv4 that a dual-stack socket maps (`::ffff:192.0.2.1`) as IPv4, all else as it is. */
+export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");
+
+/**
+ * What counts as one source where sources are counted: of IPv6 the /64, since a host has all of it to choose from (RFC 4291
+ * §2.5.1); of IPv4 the address. What is no address is a source by itself.
+ */
+export function sourceKey(address: string): string {
+  const plain = unmapped(address);
+  const bare = plain.split("%", 1)[0] ?? "";
+  if (familyOf(bare) !== 6) return plain;
+  const octets = addressToBytes(bare);
+  return `${[0, 2, 4, 6].map((at) => octets.readUInt16BE(at).toString(16)).join(":")}::/64`;
+}
+
 /** Network-order octets: 4 or 16. @throws InternalError if `address` is no IP address. */
 export function addressToBytes(address: IpAddress): Buffer {
   const family = familyOf(address);

@@ -1,5 +1,5 @@
 /** Telling the event log which messages of a session went over the wire. */
-import { formatEndpoint } from "../model/ip.js";
+import { formatEndpoint, unmapped } from "../model/ip.js";
 import type { SessionId } from "../model/session.js";
 import type { Component } from "./codec/messages.js";
 
@@ -35,5 +35,5 @@ export function responseMessageName(name: OspMessageName): OspMessageName {
 
 /** An end of a TCP connection; a dual-stack socket's mapped IPv4 address is shown as IPv4. */
 export function endOf(address: string | undefined, port: number | undefined): string {
-  return formatEndpoint((address ?? "?").replace(/^::ffff:(?=\d+\.)/i, ""), port ?? 0);
+  return formatEndpoint(unmapped(address ?? "?"), port ?? 0);
 }

@@ -1,5 +1,6 @@
 /** The portal: accounts, log-ins, presence, and the API over them. */
 import type { PortalView } from "../control/counter-views.js";
+import type { ListenAddress } from "../http/listening.js";
 import type { Clock, Timer } from "../model/clock.js";
 import type { Logger } from "../model/log.js";
 import { type Millis, seconds, type Timestamp } from "../model/units.js";
@@ -11,7 +12,7 @@ import type { ClassOffer, SessionAnswer, SipAccess } from "./api/shapes.js";
 import { userRoutes } from "./api/user-routes.js";
 import { CallWatch } from "./calls/call-watch.js";
 import { Calls } from "./calls/calls.js";
-import { Endpoint, type EndpointOptions, type ListenAddress } from "./http/endpoint.js";
+import { Endpoint, type EndpointOptions } from "./http/endpoint.js";
 import { EventStreams } from "./http/event-streams.js";
 import { FrontDoor } from "./http/front-door.js";
 import { securityHeaders } from "./http/headers.js";

@@ -8,6 +8,7 @@ import {
   parseAddress,
   parsePrefix,
   prefixContains,
+  sourceKey,
 } from "../../src/model/ip.js";
 
 describe("addresses", () => {
@@ -48,4 +49,16 @@ describe("addresses", () => {
       "10.1.0.2:5060",
     ]);
   });
+});
+
+it.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["2001:0db8:0000:0001::9", "2001:db8:0:1::/64"],
+  ["::1", "0:0:0:0::/64"],
+  ["fe80::", "fe80:0:0:0::/64"],
+])("the source of %s is %s", (address, key) => {
+  expect(sourceKey(address)).toBe(key);
 });

@@ -12,9 +12,11 @@
  */
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readBody } from "../../http/body.js";
+import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
-import { formatEndpoint, type IpPrefix, prefixContains } from "../../model/ip.js";
+import { formatEndpoint, type IpPrefix, prefixContains, unmapped } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { type Millis, millis } from "../../model/units.js";
 import { Throttle } from "../throttle.js";
@@ -29,7 +31,7 @@ export interface DirectoryClientRule {
 }
 
 export interface DirectoryServerOptions {
-  readonly listen: { readonly address: string; readonly port: number };
+  readonly listen: ListenAddress;
   readonly clients: readonly DirectoryClientRule[];
   /** Stays its owner's: close it after the server. */
   readonly names: NickNames;
@@ -76,33 +78,14 @@ export class DirectoryServer {
   }
 
   /** Resolves with the port in use, which tells it where 0 was asked for. @throws SystemError LISTEN_* */
-  listen(): Promise<number> {
-    const { address, port } = this.#options.listen;
-    return new Promise((resolve, reject) => {
-      const failed = (cause: NodeJS.ErrnoException): void => {
-        const what = `cannot listen on ${formatEndpoint(address, port)}: ${cause.message}`;
-        const remedy = "set a free port and an address of this machine under `directory.listen`";
-        reject(new SystemError(`LISTEN_${cause.code ?? "UNKNOWN"}`, what, { cause, remedy }));
-      };
-      this.#server.once("error", failed);
-      this.#server.listen(port, address, () => {
-        this.#server.off("error", failed);
-        const bound = this.#server.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : port);
-      });
-    });
+  async listen(): Promise<number> {
+    const { port } = await listenOn(this.#server, this.#options.listen, { failure });
+    return port;
   }
 
   close(): Promise<void> {
     this.#readers.close();
-    return new Promise((resolve) => {
-      const grace = this.#options.clock.after(CLOSE_GRACE, () => this.#server.closeAllConnections());
-      this.#server.close(() => {
-        grace.cancel();
-        resolve();
-      });
-      this.#server.closeIdleConnections();
-    });
+    return closeGently(this.#server, { clock: this.#options.clock, grace: CLOSE_GRACE });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -119,7 +102,7 @@ export class DirectoryServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const { clients, names, requestsPerSecond = DEFAULT_RATE } = this.#options;
-    const address = (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
+    const address = unmapped(request.socket.remoteAddress ?? "");
     const client = clients.find(({ prefix }) => prefixContains(prefix, address));
     if (client === undefined) return this.#refuse(address, 403, "this client is not configured");
     if (!this.#rates.take(address, requestsPerSecond, requestsPerSecond * 2)) {
@@ -158,7 +141,7 @@ export class DirectoryServer {
   }
 
   async #put(request: IncomingMessage, nick: string, { domains }: DirectoryClientRule): Promise<Answer> {
-    const body = await this.#readBody(request);
+    const body = await readBody(request, { most: BODY_MAX, time: BODY_TIMEOUT, clock: this.#options.clock });
     if (typeof body === "number") return fault(body, "the body is too long, or did not come");
     const entry = readEntry(body);
     if (entry === undefined) return fault(400, "the body is not {aor, online}");
@@ -178,32 +161,18 @@ export class DirectoryServer {
     }
   }
 
-  /** The whole body, or the HTTP status that says why there is none. */
-  #readBody(request: IncomingMessage): Promise<Buffer | number> {
-    return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const deadline = this.#options.clock.after(BODY_TIMEOUT, () => finish(408));
-      const finish = (outcome: Buffer | number): void => {
-        deadline.cancel();
-        resolve(outcome);
-      };
-      request.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= BODY_MAX) chunks.push(chunk);
-        else finish(413);
-      });
-      request.on("end", () => finish(Buffer.concat(chunks)));
-      request.on("error", () => finish(400));
-    });
-  }
-
   #refuse(address: string, status: number, why: string): Answer {
     if (this.#complaints.take(address, 1 / 10, 5)) {
       this.#options.log.warn("clearinghouse.directory.refused", { address, why });
     }
     return fault(status, why);
   }
+}
+
+function failure(cause: NodeJS.ErrnoException, { address, port }: ListenAddress): SystemError {
+  const what = `cannot listen on ${formatEndpoint(address, port)}: ${cause.message}`;
+  const remedy = "set a free port and an address of this machine under `directory.listen`";
+  return new SystemError(`LISTEN_${cause.code ?? "UNKNOWN"}`, what, { cause, remedy });
 }
 
 const fault = (status: number, message: string, headers: Readonly<Record<string, string>> = {}): Answer => ({

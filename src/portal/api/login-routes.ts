@@ -1,12 +1,13 @@
 /** Logging in and out. */
 import { z } from "zod";
 import type { Clock } from "../../model/clock.js";
+import { sourceKey } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import type { Accounts } from "../accounts/accounts.js";
 import { PASSWORD_MAX, type PasswordChecker } from "../accounts/password.js";
 import { type JsonReply, ok, refusal, tooMany } from "../http/reply.js";
 import type { ApiRequest, Route, UserRequest } from "../http/routes.js";
-import { type LoginGuard, sourceKey } from "../login/login-guard.js";
+import type { LoginGuard } from "../login/login-guard.js";
 import { CLEARED_COOKIE, sessionCookie } from "../sessions/cookie.js";
 import type { Login, Sessions } from "../sessions/sessions.js";
 import type { SessionAnswer, SipAccess } from "./shapes.js";

@@ -1,5 +1,6 @@
 /** The JSON body of a request: bounded in size and time. */
 import type { IncomingMessage } from "node:http";
+import { readBody } from "../../http/body.js";
 import type { Clock } from "../../model/clock.js";
 import { seconds } from "../../model/units.js";
 import { type JsonReply, refusal } from "./reply.js";
@@ -17,7 +18,7 @@ export async function readJson(request: IncomingMessage, clock: Clock, isBeacon:
   const { "content-type": type = "", "content-length": length = "0", "content-encoding": encoding } = request.headers;
   if (encoding !== undefined) return refused(415, "encoding", "send the body as it is, without an encoding");
   if (Number(length) > BODY_MAX) return refused(413, "tooLong", "the body is too long");
-  const octets = await readAll(request, clock);
+  const octets = await readBody(request, { most: BODY_MAX, time: BODY_TIME, clock });
   if (typeof octets === "number") {
     if (octets === 413) return refused(413, "tooLong", "the body is too long");
     return refused(octets, "incomplete", "the body did not come in whole");
@@ -38,24 +39,3 @@ export async function readJson(request: IncomingMessage, clock: Clock, isBeacon:
 const refused = (status: number, code: string, message: string): BodyResult => ({
   refused: refusal(status, code, message, { Connection: "close" }),
 });
-
-function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer | number> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const deadline = clock.after(BODY_TIME, () => resolve(408));
-    const finish = (outcome: Buffer | number): void => {
-      deadline.cancel();
-      resolve(outcome);
-    };
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= BODY_MAX) chunks.push(chunk);
-      else finish(413);
-    });
-    request.on("end", () => finish(Buffer.concat(chunks)));
-    // Nobody is left to read the answer.
-    request.on("error", () => finish(400));
-    request.on("close", () => finish(400));
-  });
-}

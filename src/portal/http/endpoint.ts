@@ -2,16 +2,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
+import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
-import { formatEndpoint } from "../../model/ip.js";
+import { unmapped } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { seconds } from "../../model/units.js";
-
-export interface ListenAddress {
-  readonly address: string;
-  readonly port: number;
-}
 
 export interface EndpointOptions {
   /** PEM; `none` for plain HTTP. */
@@ -72,39 +68,22 @@ export class Endpoint {
   }
 
   /** @throws SystemError LISTEN_* if the address cannot be had */
-  listen({ address, port }: ListenAddress): Promise<ListenAddress> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, { address, port }));
-      this.#server.once("error", failed);
-      this.#server.listen({ port, host: address, backlog: 1024 }, () => {
-        this.#server.off("error", failed);
-        this.#server.on("error", (error) => this.#options.log.error("portal.http.failed", { error }));
-        const bound = this.#server.address();
-        resolve(
-          typeof bound === "object" && bound !== null
-            ? { address: bound.address, port: bound.port }
-            : { address, port },
-        );
-      });
-    });
+  async listen(place: ListenAddress): Promise<ListenAddress> {
+    const bound = await listenOn(this.#server, place, { backlog: 1024 });
+    this.#server.on("error", (error) => this.#options.log.error("portal.http.failed", { error }));
+    return bound;
   }
 
   /** Takes no more, lets what is being answered finish for a short while, then ends every connection. */
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      const grace = this.#options.clock.after(CLOSE_GRACE, () => {
-        for (const socket of this.#sockets) socket.destroy();
-      });
-      this.#server.close(() => {
-        grace.cancel();
-        resolve();
-      });
-      this.#server.closeIdleConnections();
-    });
+    const cut = (): void => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    return closeGently(this.#server, { clock: this.#options.clock, grace: CLOSE_GRACE, cut });
   }
 
   #connected(socket: Socket): void {
-    const source = (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
+    const source = unmapped(socket.remoteAddress ?? "");
     const { trusted, connectionsPerSource } = this.#options;
     const count = this.#sources.get(source) ?? 0;
     if (count >= connectionsPerSource && !trusted.has(source)) {
@@ -136,19 +115,4 @@ function createFor(tls: EndpointOptions["tls"], listener: Listener): Server {
     const remedy = "`tls:` wants a PEM key, and the certificate that belongs to it";
     throw new SystemError("PORTAL_TLS", "key and certificate cannot be used", { remedy, cause });
   }
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "stop the program that uses the port, or set another port under listen",
-  EACCES: "use a port from 1024 up, or give the program the right to use low ports",
-  EADDRNOTAVAIL: "set an address of this machine under listen",
-};
-
-function listenError(error: NodeJS.ErrnoException, { address, port }: ListenAddress): SystemError {
-  const code = error.code ?? "UNKNOWN";
-  const what = code === "EADDRINUSE" ? "the port is in use" : error.message;
-  return new SystemError(`LISTEN_${code}`, `cannot listen on ${formatEndpoint(address, port)}: ${what}`, {
-    cause: error,
-    ...(REMEDIES[code] === undefined ? {} : { remedy: REMEDIES[code] }),
-  });
 }

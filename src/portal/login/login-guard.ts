@@ -67,17 +67,3 @@ function keep(table: Map<string, Attempts>, key: string, state: Attempts | undef
   }
   table.set(key, state);
 }
-
-/** IPv6 hosts have a /64 to choose from (RFC 4291 §2.5.1): it counts as one source. */
-export function sourceKey(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
-  if (!plain.includes(":")) return plain;
-  const [head = "", tail] = plain.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const zeros = tail === undefined ? 0 : 8 - groups.length - (tail === "" ? 0 : tail.split(":").length);
-  const whole = [...groups, ...Array.from({ length: Math.max(0, zeros) }, () => "0"), ...(tail ? tail.split(":") : [])];
-  return `${whole
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")}::/64`;
-}

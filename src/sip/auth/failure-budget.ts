@@ -2,7 +2,7 @@
  * How often a password may be wrong: for a user from one source, for a source whatever the user, and for a user wherever it
  * comes from. The last would let a stranger lock a user out; so where a user has lately got in, it does not hold. Pure.
  */
-import { addressToBytes, familyOf } from "../../model/ip.js";
+import { sourceKey } from "../../model/ip.js";
 import { type Millis, millis, seconds, type Timestamp } from "../../model/units.js";
 
 export interface FailureLimits {
@@ -87,11 +87,6 @@ function remember<V>(map: Map<string, V>, name: string, { value, limit }: { valu
 }
 
 function namesOf({ user, source }: Claimant): Readonly<Record<"pair" | "source" | "user", string>> {
-  const place = placeOf(source);
+  const place = sourceKey(source);
   return { pair: `pair ${place} ${user}`, source: `source ${place}`, user: `user ${user}` };
-}
-
-/** Of IPv6 the /64: whoever has one address there has all of them. */
-function placeOf(source: string): string {
-  return familyOf(source) === 6 ? addressToBytes(source).subarray(0, 8).toString("hex") : source;
 }

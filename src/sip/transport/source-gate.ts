@@ -1,6 +1,6 @@
 /** How many connections one source and all sources may have, and how fast they may open them. */
 import type { Clock } from "../../model/clock.js";
-import { addressToBytes, familyOf, type IpAddress } from "../../model/ip.js";
+import { type IpAddress, sourceKey } from "../../model/ip.js";
 
 export interface GateLimits {
   /** Open connections in all. */
@@ -84,9 +84,4 @@ export class SourceGate {
       if (this.sources.size <= this.limits.connections) return;
     }
   }
-}
-
-/** An IPv6 host has a whole /64 of addresses to come from. */
-function sourceKey(address: IpAddress): string {
-  return familyOf(address) === 6 ? addressToBytes(address).subarray(0, 8).toString("hex") : address;
 }

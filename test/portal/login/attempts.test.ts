@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { millis, type Timestamp } from "../../../src/model/units.js";
 import { type Attempts, stepAttempts, waitAfter } from "../../../src/portal/login/attempts.js";
-import { LoginGuard, sourceKey } from "../../../src/portal/login/login-guard.js";
+import { LoginGuard } from "../../../src/portal/login/login-guard.js";
 import { FakeClock } from "../../support/fake-clock.js";
 
 const LIMITS = { free: 5, firstWait: millis(1000), longestWait: millis(60_000), forget: millis(3_600_000) };
@@ -76,16 +76,4 @@ describe("LoginGuard", () => {
     for (let index = 0; index < 70_000; index++) guard.begin(`s${index}`, `n${index}`);
     expect(guard.begin("s69999", "n1")).toBe(0);
   });
-});
-
-it.each([
-  ["192.0.2.1", "192.0.2.1"],
-  ["::ffff:192.0.2.1", "192.0.2.1"],
-  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
-  ["2001:db8::1", "2001:db8:0:0::/64"],
-  ["2001:0db8:0000:0001::9", "2001:db8:0:1::/64"],
-  ["::1", "0:0:0:0::/64"],
-  ["fe80::", "fe80:0:0:0::/64"],
-])("the source of %s is %s", (address, key) => {
-  expect(sourceKey(address)).toBe(key);
 });
