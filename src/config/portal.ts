@@ -146,8 +146,6 @@ export const portalSchema = (context: PathContext) =>
 export type PortalConfig = z.output<ReturnType<typeof portalSchema>>;
 
 const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
-/** Octets of a secret: half of what HMAC-SHA-256 makes of it. */
-export const PORTAL_SECRET_MIN = 16;
 
 export function checkPortal(config: PortalConfig): readonly CrossProblem[] {
   const { listen, tls, publicUrl, sip, sessions, trustedProxies } = config;

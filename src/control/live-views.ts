@@ -3,7 +3,7 @@ import type { SessionId } from "../model/session.js";
 import type { Timestamp } from "../model/units.js";
 import type { FlowCounters } from "../model/usage.js";
 
-/** `/v1/live` and `/v1/show/live`, by a policy server: as of the router's last report. */
+/** `/v1/show/live`, by a policy server: as of the router's last report. */
 export interface LiveUsageView {
   readonly at: Timestamp;
   /** Those that are answered and not over. */

@@ -11,8 +11,8 @@ export interface ShareView {
 }
 
 /**
- * `/v1/records?user=&before=&limit=` by a policy server, also as `/v1/show/records`: those of one user, or of all; the newest first,
- * older than `before` (ms since 1970). `/v1/show/records` by a clearinghouse: those that have a price, `user` being the caller. Octets at layer 3.
+ * `/v1/show/records?user=&before=&limit=` by a policy server: those of one user, or of all; the newest first, older than `before`
+ * (ms since 1970). `/v1/show/records` by a clearinghouse: those that have a price, `user` being the caller. Octets at layer 3.
  */
 export interface RecordView {
   readonly session: SessionId;

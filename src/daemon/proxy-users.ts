@@ -11,6 +11,7 @@ import { HttpDirectory } from "../sip/location/directory.js";
 import type { UserServices } from "../sip/proxy/user-services.js";
 import { Registrar } from "../sip/registrar/registrar.js";
 import type { RoleContext } from "./role.js";
+import { readSharedSecret } from "./shared-secret.js";
 
 /** Undefined for a proxy without a registrar: its users stand in the table. */
 export function openUserServices(context: RoleContext<ProxyConfig>): UserServices | undefined {
@@ -70,18 +71,15 @@ function accountOf({ ha1, ...account }: SipAccountConfig): SipAccount {
   return { ...account, ha1: Object.fromEntries(hashes) };
 }
 
-/** Octets, as at the portal. */
-const SECRET_MIN = 16;
-
-/** Without the line end that editors put after it; the portal reads the same file the same way. */
 function readSecret(path: string): string {
   const remedy = "make one with `head -c 32 /dev/urandom | base64`, the same for the portal";
-  let secret: string;
+  let contents: Buffer;
   try {
-    secret = readFileSync(path, "utf8").trim();
+    contents = readFileSync(path);
   } catch (cause) {
     throw new SystemError("SIP_SECRET", `cannot read ${path}`, { remedy, cause });
   }
-  if (Buffer.byteLength(secret) >= SECRET_MIN) return secret;
+  const { secret, isLongEnough } = readSharedSecret(contents);
+  if (isLongEnough) return secret;
   throw new SystemError("SIP_SECRET", `the secret in ${path} is too short`, { remedy });
 }

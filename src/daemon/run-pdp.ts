@@ -135,22 +135,19 @@ async function answerControl(
   control: ReservationControl | undefined,
 ): Promise<void> {
   const { config, router, liveness } = parts;
-  const live = () => liveView(liveness.usage(), context.clock.now());
   const history = recordPools(context, { ...parts, tally });
   const views = pdpViews(parts);
   await openControl(context, {
     show: {
       ...views.show,
       quality: () => pathViews(measurements.qualities.all()),
-      live,
+      live: () => liveView(liveness.usage(), context.clock.now()),
       records: (query) => recordsView(records, query),
       ...(control === undefined ? {} : { reservations: control.show }),
     },
     explain: views.explain,
     views: {
       series: async (query) => history.series(query),
-      live: async () => live(),
-      records: async (query) => recordsView(records, query),
     },
     actions: { ...pdpActions(parts), ...control?.actions },
     problems: () => [

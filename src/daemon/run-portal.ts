@@ -1,7 +1,7 @@
 /** Composition root of the portal. */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { PORTAL_SECRET_MIN, type PortalConfig } from "../config/portal.js";
+import type { PortalConfig } from "../config/portal.js";
 import { SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
 import { timestamp } from "../model/units.js";
@@ -12,8 +12,10 @@ import { RoleClient } from "../portal/roles/role-client.js";
 import { SessionStore } from "../portal/sessions/session-store.js";
 import { shortLivedCredentials } from "../sip/auth/short-lived.js";
 import { BUILT_PAGES } from "./built-pages.js";
+import { DAY_MS, EXPIRY_WARNING_DAYS } from "./certificate-expiry.js";
 import { portalCounters } from "./counters.js";
 import { buildRole, openControl, type RoleContext, type RunningRole } from "./role.js";
+import { readSharedSecret } from "./shared-secret.js";
 
 /** For `sluice portal passwd`: what goes into `password:` of the file of accounts. */
 export { hashPassword } from "../portal/accounts/password.js";
@@ -60,10 +62,6 @@ async function build(context: RoleContext<PortalConfig>): Promise<void> {
   });
 }
 
-const DAY_MS = 86_400_000;
-/** Time to have a new one made. */
-const EXPIRY_WARNING_DAYS = 14;
-
 /** When the certificate runs out. Key and certificate were found to fit before. */
 const expiryOf = (pem: Buffer): number => Date.parse(new X509Certificate(pem).validTo);
 
@@ -79,10 +77,9 @@ function readTls({ tls }: PortalConfig) {
   return tls === "none" ? tls : { key: readOctets(tls.key), certificate: readOctets(tls.certificate) };
 }
 
-/** Without the line end that editors put after it; the proxy reads the same file the same way. */
 function readSecret(path: string): string {
-  const secret = readOctets(path).toString("utf8").trim();
-  if (Buffer.byteLength(secret) >= PORTAL_SECRET_MIN) return secret;
+  const { secret, isLongEnough } = readSharedSecret(readOctets(path));
+  if (isLongEnough) return secret;
   const remedy = "make one with `head -c 32 /dev/urandom | base64`";
   throw new SystemError("PORTAL_SECRET", `the secret in ${path} is too short`, { remedy });
 }

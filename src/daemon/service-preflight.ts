@@ -10,10 +10,8 @@ import { SluiceError } from "../model/errors.js";
 import { readAccounts } from "../portal/accounts/accounts.js";
 import { Pages } from "../portal/http/pages.js";
 import { BUILT_PAGES } from "./built-pages.js";
-
-const SECRET_MIN = 16;
-const DAY_MS = 86_400_000;
-const EXPIRY_WARNING_DAYS = 14;
+import { DAY_MS, EXPIRY_WARNING_DAYS } from "./certificate-expiry.js";
+import { readSharedSecret } from "./shared-secret.js";
 
 const DEAD_START = "the role does not start";
 
@@ -109,8 +107,8 @@ function examineSecret(id: string, file: string): Finding {
   const wrong = (what: string, detail = ""): Finding =>
     fault({ id, severity: "error", what, why: DEAD_START, remedy, detail });
   if (typeof octets === "string") return wrong(`${file} cannot be read`, octets);
-  const { length } = Buffer.from(octets.toString("utf8").trim());
-  if (length < SECRET_MIN) return wrong(`the secret in ${file} is too short`, `it has ${length} octets`);
+  const { octets: length, isLongEnough } = readSharedSecret(octets);
+  if (!isLongEnough) return wrong(`the secret in ${file} is too short`, `it has ${length} octets`);
   return fine(id, `the secret in ${file} can be read, and is long enough`);
 }
 

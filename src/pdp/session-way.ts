@@ -1,4 +1,5 @@
 /** The pools on the way of a session, and what it needs of each. Pure. */
+import { domainOf } from "../model/address-of-record.js";
 import type { Refusal } from "../model/decision.js";
 import type { Phb } from "../model/phb.js";
 import type { Octets } from "../model/units.js";
@@ -46,5 +47,3 @@ export function sessionWay({ map, linkOverhead }: WayRules, session: WayOfSessio
   });
   return choice.admitted ? { ...choice, needs: needsOf(flows, choice.ways, linkOverhead) } : choice;
 }
-
-const domainOf = (address: string): string => address.slice(address.lastIndexOf("@") + 1);

@@ -2,6 +2,7 @@
  * Billing records of users: one for each session that was answered, kept in the transaction that closes it. The price is made from
  * the tariff that came with the authorisation; the clearinghouse's, made from the reports of both sides, may be smaller.
  */
+import { domainOf } from "../model/address-of-record.js";
 import type { GrantResult } from "../model/quality.js";
 import type { SessionId } from "../model/session.js";
 import type { Octets, Timestamp } from "../model/units.js";
@@ -70,8 +71,6 @@ export function userRecord(record: PricedSession): UserRecord | undefined {
     providers: { originating: domainOf(record.caller), terminating: domainOf(record.callee) },
   };
 }
-
-const domainOf = (address: string): string => address.slice(address.lastIndexOf("@") + 1);
 
 /** By what this side counted. */
 export function priceOfRecord({ tariff, ...record }: UserRecord): Price | undefined {

@@ -1,6 +1,7 @@
 /** What is asked of the directory: bytes from the network, read and checked. Pure. */
 
 import type { IncomingHttpHeaders } from "node:http";
+import { normalAor } from "../../model/address-of-record.js";
 import { type Millis, seconds } from "../../model/units.js";
 
 /** What a path is about: one name, or all who are on-line. */
@@ -47,14 +48,8 @@ export function readEntry(body: Buffer): EntryBody | undefined {
   }
   const { aor, online } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   if (typeof aor !== "string" || typeof online !== "boolean") return undefined;
-  const address = withLowerCaseDomain(aor.replace(/^sips?:/i, ""));
+  const address = normalAor(aor);
   return AOR.test(address) ? { aor: address, online } : undefined;
-}
-
-/** RFC 3261 §19.1.4: users that differ in case are different users, domains are not. */
-function withLowerCaseDomain(address: string): string {
-  const at = address.lastIndexOf("@") + 1;
-  return address.slice(0, at) + address.slice(at).toLowerCase();
 }
 
 /** What a reader has already, and how long it waits for something else. */

@@ -14,6 +14,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { readBody } from "../../http/body.js";
 import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
+import { domainOf } from "../../model/address-of-record.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
 import { formatEndpoint, type IpPrefix, prefixContains, unmapped } from "../../model/ip.js";
@@ -145,7 +146,7 @@ export class DirectoryServer {
     if (typeof body === "number") return fault(body, "the body is too long, or did not come");
     const entry = readEntry(body);
     if (entry === undefined) return fault(400, "the body is not {aor, online}");
-    const domain = entry.aor.slice(entry.aor.lastIndexOf("@") + 1);
+    const domain = domainOf(entry.aor);
     if (domains !== undefined && !domains.includes(domain)) {
       return this.#refuse(request.socket.remoteAddress ?? "", 403, `it does not speak for ${domain}`);
     }

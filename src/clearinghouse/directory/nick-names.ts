@@ -2,6 +2,7 @@
  * Nick names and whose they are. A name belongs to the domain that claimed it first, for ever, on disk; who is on-line is said again and
  * again by those who know, and held in memory for a while.
  */
+import { domainOf } from "../../model/address-of-record.js";
 import type { Clock } from "../../model/clock.js";
 import { type Millis, seconds, type Timestamp } from "../../model/units.js";
 import { type Database, type Migration, openDatabase, type Statement } from "../../store/database.js";
@@ -89,7 +90,7 @@ export class NickNames {
   /** @param aor - `user@domain`, the domain in lower case */
   put(nick: string, aor: string, online: boolean): NickClaim {
     const key = keyOf(nick);
-    const domain = aor.slice(aor.lastIndexOf("@") + 1);
+    const domain = domainOf(aor);
     const known = this.#find.get(key);
     if (known !== undefined && known.domain !== domain) return "taken";
     this.#forget();

@@ -2,6 +2,7 @@
  * Routers that have their RSVP reservations decided here (COPS-RSVP, RFC 2749): a request becomes a question to the rules, the
  * verdict a decision.
  */
+import type { ReservationDecisionView } from "../../control/reservation-views.js";
 import { COMMAND, COPS_ERROR } from "../../cops/codec/codes.js";
 import type { CopsContext, DrqMessage, ReqMessage, RptMessage } from "../../cops/codec/message.js";
 import type { DecisionBody, PdpHandlers } from "../../cops/endpoint/pdp-handlers.js";
@@ -11,7 +12,7 @@ import { encodeRuling } from "../../cops/rsvp/verdict.js";
 import type { Clock, Timer } from "../../model/clock.js";
 import { ProtocolError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
-import { type BitsPerSecond, type Millis, seconds, type Timestamp } from "../../model/units.js";
+import { type BitsPerSecond, type Millis, seconds } from "../../model/units.js";
 import { RSVP_ERROR } from "../../rsvp/codec/codes.js";
 import { encodeObject } from "../../rsvp/codec/object.js";
 import { describeAsk, type ReservationAsk, type RsvpAsk, readRequest } from "./reservation-reading.js";
@@ -27,19 +28,6 @@ export interface ReservationLinkOptions {
   readonly keepAlive: number;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** A question and what became of it, newest last: for an operator who asks why. */
-export interface DecidedReservation {
-  readonly at: Timestamp;
-  readonly router: string;
-  /** Senders and session. */
-  readonly flow: string;
-  readonly rate: BitsPerSecond;
-  readonly admitted: boolean;
-  readonly rule?: string;
-  /** Of a refusal. */
-  readonly text?: string;
 }
 
 interface Router {
@@ -58,7 +46,7 @@ export class ReservationLink {
   readonly #table = new ReservationTable();
   readonly #routers = new Map<string, Router>();
   readonly #absent = new Map<string, Timer>();
-  readonly #decided: DecidedReservation[] = [];
+  readonly #decided: ReservationDecisionView[] = [];
   /** Withdrawn by an operator, with the time until which it stays refused. */
   readonly #blocked = new Map<string, number>();
   #connections = 0;
@@ -146,7 +134,7 @@ export class ReservationLink {
     return this.#table.all();
   }
 
-  decisions(): readonly DecidedReservation[] {
+  decisions(): readonly ReservationDecisionView[] {
     return this.#decided;
   }
 
@@ -211,7 +199,7 @@ export class ReservationLink {
     log.info(admitted ? "pdp.rsvp-admitted" : "pdp.rsvp-refused", { router: pepId, flow, rate: ask.rate, ...why });
   }
 
-  #remember(decided: DecidedReservation): void {
+  #remember(decided: ReservationDecisionView): void {
     this.#decided.push(decided);
     if (this.#decided.length > DECISIONS_KEPT) this.#decided.shift();
   }

@@ -1,4 +1,5 @@
 /** From a SIP message that a proxy sent along to what the session service works with. Pure. */
+import { domainOf } from "../../model/address-of-record.js";
 import type { Refusal, RefusalReason } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
 import type { FlowDirection } from "../../model/flow.js";
@@ -225,8 +226,6 @@ function uriAddress(text: string): string | undefined {
   const uri = parseSipUri(text);
   return uri?.user === undefined ? undefined : `${uri.user}@${uri.host}`.toLowerCase();
 }
-
-const domainOf = (address: string): string => address.slice(address.lastIndexOf("@") + 1);
 
 const refuse = (reason: RefusalReason, text: string): { readonly ok: false; readonly refusal: Refusal } => ({
   ok: false,

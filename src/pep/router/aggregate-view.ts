@@ -8,7 +8,7 @@ import { addressFromBytes, type IpAddress } from "../../model/ip.js";
 import { OUTER_PROTOCOL } from "../../model/tunnel.js";
 import { dscp, kilobitsPerSecond, octets } from "../../model/units.js";
 import type { OuterFlow, WantedAggregate } from "./aggregates.js";
-import { readPools } from "./flow-view.js";
+import { poolNamed, readPools } from "./flow-view.js";
 
 /** A sluiceAggregate row as it is carried out. */
 export interface ProvisionedAggregate {
@@ -24,9 +24,8 @@ export function readAggregates(view: PriView): readonly ProvisionedAggregate[] |
   const found = new Map<number, ProvisionedAggregate>();
   for (const [instance, row] of view.rows(pib.sluiceAggregate)) {
     const fail = (text: string): string => `aggregate ${instance}: ${text}`;
-    const queue = view.follow(pib.sluicePool, row.pool)?.row.queue;
-    const pool = queue === undefined ? undefined : view.follow(pib.dsQ, queue)?.instance;
-    if (pool === undefined || !pools.has(pool)) return fail("its pool has no queue with a rate");
+    const pool = poolNamed(view, pools, row.pool);
+    if (pool === undefined) return fail("its pool has no queue with a rate");
     if (found.has(pool)) return fail(`pool ${pool} has another aggregate`);
     const remote = addressOf(row);
     if (remote === undefined) return fail("the address has the wrong length");

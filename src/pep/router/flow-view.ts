@@ -131,6 +131,13 @@ export function readPools(view: PriView): ReadonlyMap<PoolId, PoolClass> {
   return pools;
 }
 
+/** The pool that a row names by its sluicePool row; undefined if its queue guarantees no rate. */
+export function poolNamed(view: PriView, pools: ReadonlyMap<PoolId, PoolClass>, prid: Prid): PoolId | undefined {
+  const queue = view.follow(pib.sluicePool, prid)?.row.queue;
+  const pool = queue === undefined ? undefined : view.follow(pib.dsQ, queue)?.instance;
+  return pool === undefined || !pools.has(pool) ? undefined : pool;
+}
+
 /** What a transaction makes of flows, pools and tunnels. */
 export interface PolicyReading {
   /** The flows that it touched, as they are to be; undefined for one that goes. */

@@ -5,7 +5,7 @@ import type { PriTransaction } from "../../cops/pr/pri-store.js";
 import type { PriView } from "../../cops/pr/pri-view.js";
 import { addressFromBytes } from "../../model/ip.js";
 import { dscp, millis } from "../../model/units.js";
-import { readPools } from "./flow-view.js";
+import { poolNamed, readPools } from "./flow-view.js";
 import type { WantedProbe } from "./probes.js";
 
 /** A sluiceProbe row as it is carried out. */
@@ -22,9 +22,8 @@ export function readProbes(view: PriView): readonly ProvisionedProbe[] | string 
   const found = new Map<number, ProvisionedProbe>();
   for (const [instance, row] of view.rows(pib.sluiceProbe)) {
     const fail = (text: string): string => `probe ${instance}: ${text}`;
-    const queue = view.follow(pib.sluicePool, row.pool)?.row.queue;
-    const pool = queue === undefined ? undefined : view.follow(pib.dsQ, queue)?.instance;
-    if (pool === undefined || !pools.has(pool)) return fail("its pool has no queue with a rate");
+    const pool = poolNamed(view, pools, row.pool);
+    if (pool === undefined) return fail("its pool has no queue with a rate");
     if (found.has(pool)) return fail(`pool ${pool} has another measurement`);
     if (row.remoteAddr.length !== (row.addrType === "ipv4" ? 4 : 16)) return fail("the address has the wrong length");
     const remote = addressFromBytes(row.remoteAddr);

@@ -1,4 +1,5 @@
 /** Tells pages of their users' sessions as they change. The policy server is asked as long as anybody listens. */
+import { normalAor } from "../../model/address-of-record.js";
 import type { Clock, Timer } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
 import { seconds } from "../../model/units.js";
@@ -96,16 +97,10 @@ export class CallWatch {
   }
 
   #send(parties: readonly string[], happening: SessionHappening): void {
-    const streams = new Set(parties.flatMap((aor) => [...(this.#listeners.get(normal(aor)) ?? [])]));
+    // A policy server writes hosts without capitals, others may not: `listen` is given them without.
+    const streams = new Set(parties.flatMap((aor) => [...(this.#listeners.get(normalAor(aor)) ?? [])]));
     if (streams.size === 0) return;
     const frame = frameOf("session", happening);
     for (const stream of streams) stream.send(frame);
   }
-}
-
-/** As `listen` is given it: a policy server writes hosts without capitals, others may not. */
-function normal(aor: string): string {
-  const plain = aor.replace(/^sips?:/i, "");
-  const at = plain.lastIndexOf("@");
-  return `${plain.slice(0, at)}@${plain.slice(at + 1).toLowerCase()}`;
 }

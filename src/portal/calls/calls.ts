@@ -1,4 +1,5 @@
 /** The sessions of users, as the policy server and the proxy know them. */
+import { normalAor } from "../../model/address-of-record.js";
 import type { Logger } from "../../model/log.js";
 import type { MediaGrant } from "../../model/quality.js";
 import type { SessionDetail } from "../api/shapes.js";
@@ -101,15 +102,7 @@ export function isOf({ caller, callee }: RoleSession, aor: string): boolean {
 }
 
 /** RFC 3261 §19.1.4: the user part is compared as it is, the host without case. */
-export function sameAor(one: string, other: string): boolean {
-  const parts = (text: string): readonly [string, string] => {
-    const plain = text.replace(/^sips?:/i, "");
-    const at = plain.lastIndexOf("@");
-    return [plain.slice(0, at), plain.slice(at + 1).toLowerCase()];
-  };
-  const [[user, host], [otherUser, otherHost]] = [parts(one), parts(other)];
-  return user === otherUser && host === otherHost;
-}
+export const sameAor = (one: string, other: string): boolean => normalAor(one) === normalAor(other);
 
 /** What of a session pages are told of. */
 export const grantsOf = ({ grants }: RoleSession): readonly MediaGrant[] => grants ?? [];

@@ -16,7 +16,7 @@ export interface RecordsPage {
  */
 export async function recordsOf(pdp: RolePort, aor: string, { before, limit }: RecordsPage): Promise<RecordsAnswer> {
   const query = { user: aor, before: String(before), limit: String(limit) };
-  const priced = await askIfKnown(pdp, "/v1/records", query);
+  const priced = await askIfKnown(pdp, "/v1/show/records", query);
   const all =
     priced === undefined
       ? readUsage(await pdp.ask("/v1/show/usage")).flatMap((usage) => fromUsage(usage, aor))

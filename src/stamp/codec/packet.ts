@@ -64,23 +64,30 @@ const AT = {
 
 export function encodeSenderPacket({ sequence, timestamp, estimate, session }: SenderPacket): Buffer {
   const octets = Buffer.alloc(PACKET_LENGTH);
-  octets.writeUInt32BE(sequence, AT.sequence);
-  writeNtpTime(octets, timestamp, AT.timestamp);
-  octets.writeUInt16BE(encodeErrorEstimate(estimate), AT.estimate);
+  writeHead(octets, { sequence, timestamp, estimate });
   octets.writeUInt16BE(session, AT.session);
   return octets;
+}
+
+function writeHead(octets: Buffer, head: Omit<SenderPacket, "session">): void {
+  octets.writeUInt32BE(head.sequence, AT.sequence);
+  writeNtpTime(octets, head.timestamp, AT.timestamp);
+  octets.writeUInt16BE(encodeErrorEstimate(head.estimate), AT.estimate);
 }
 
 /** @throws DecodeError STAMP_SHORT */
 export function decodeSenderPacket(octets: Buffer): SenderPacket {
   checkLength(octets, "Session-Sender packet");
-  return {
-    sequence: octets.readUInt32BE(AT.sequence),
-    timestamp: readNtpTime(octets, AT.timestamp),
-    estimate: decodeErrorEstimate(octets.readUInt16BE(AT.estimate)),
-    session: octets.readUInt16BE(AT.session),
-  };
+  return readHead(octets);
 }
+
+/** What both kinds begin with. */
+const readHead = (octets: Buffer): SenderPacket => ({
+  sequence: octets.readUInt32BE(AT.sequence),
+  timestamp: readNtpTime(octets, AT.timestamp),
+  estimate: decodeErrorEstimate(octets.readUInt16BE(AT.estimate)),
+  session: octets.readUInt16BE(AT.session),
+});
 
 /** What a reflector adds to the sender's packet. */
 export interface Reflection {
@@ -100,9 +107,7 @@ export interface Reflection {
 export function reflect(request: Buffer, { sequence, timestamp, estimate, received, ttl }: Reflection): Buffer {
   const octets = Buffer.alloc(request.length);
   request.copy(octets, PACKET_LENGTH, PACKET_LENGTH);
-  octets.writeUInt32BE(sequence, AT.sequence);
-  writeNtpTime(octets, timestamp, AT.timestamp);
-  octets.writeUInt16BE(encodeErrorEstimate(estimate), AT.estimate);
+  writeHead(octets, { sequence, timestamp, estimate });
   request.copy(octets, AT.session, AT.session, AT.session + 2);
   writeNtpTime(octets, received, AT.received);
   request.copy(octets, AT.senderSequence, AT.sequence, AT.sequence + 4);
@@ -117,10 +122,7 @@ export function reflect(request: Buffer, { sequence, timestamp, estimate, receiv
 export function decodeReflectorPacket(octets: Buffer): ReflectorPacket {
   checkLength(octets, "Session-Reflector packet");
   return {
-    sequence: octets.readUInt32BE(AT.sequence),
-    timestamp: readNtpTime(octets, AT.timestamp),
-    estimate: decodeErrorEstimate(octets.readUInt16BE(AT.estimate)),
-    session: octets.readUInt16BE(AT.session),
+    ...readHead(octets),
     received: readNtpTime(octets, AT.received),
     sender: {
       sequence: octets.readUInt32BE(AT.senderSequence),

@@ -102,7 +102,7 @@ describe("recordsOf", () => {
   it("gives the newest of the user's own with their prices, page by page", async () => {
     const foreign = record(60, { user: "bob@a.example" });
     const pdp = role({
-      "/v1/records": [record(10), record(50, { user: "alice@a.example" }), record(30), foreign, record(200)],
+      "/v1/show/records": [record(10), record(50, { user: "alice@a.example" }), record(30), foreign, record(200)],
     });
     const first = await recordsOf(pdp, "alice@a.example", page);
     expect(first).toMatchObject({ records: [{ at: 50, price: { amount: "0.0125" } }, { at: 30 }], next: 30 });
@@ -146,7 +146,7 @@ describe("recordsOf", () => {
   });
 
   it("says that an answer is not understood", async () => {
-    await expect(recordsOf(role({ "/v1/records": [{ at: "then" }] }), "a@a", page)).rejects.toMatchObject({
+    await expect(recordsOf(role({ "/v1/show/records": [{ at: "then" }] }), "a@a", page)).rejects.toMatchObject({
       code: "CONTROL_ANSWER",
     });
   });

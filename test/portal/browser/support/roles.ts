@@ -78,7 +78,7 @@ const PDP_ROUTES = {
     session: SESSION.session,
     events: [event(2, "REQ AAA", "received", "10.0.0.5:4000", "10.0.0.6:3288")],
   }),
-  "/v1/records": async ({ before }: Readonly<Record<string, string>>) => ({
+  "/v1/show/records": async ({ before }: Readonly<Record<string, string>>) => ({
     records:
       Number(before) > NOW
         ? [
