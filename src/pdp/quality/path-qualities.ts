@@ -44,6 +44,8 @@ export class PathQualities implements PathQualitySource {
   /** By name; the oldest first. */
   readonly #heard: ReadonlyMap<string, Heard[]>;
   readonly #names: ReadonlyMap<number, string>;
+  /** Names of those whose other edge has answered. */
+  readonly #answered = new Set<string>();
 
   constructor(options: PathQualitiesOptions) {
     this.#options = options;
@@ -51,12 +53,20 @@ export class PathQualities implements PathQualitySource {
     this.#names = new Map(options.pools.map(({ id, name }) => [id, name]));
   }
 
-  /** Takes what the router says; of other pools it is of no interest. */
+  /**
+   * Takes what the router says; of other pools it is of no interest. What was lost before the other edge answered for the first
+   * time says that nobody was there, and nothing about the path that it will be.
+   */
   report(reports: readonly PathQualityReport[]): void {
     const at = this.#options.clock.now();
     for (const report of reports) {
-      const heard = this.#heard.get(this.#names.get(report.pool) ?? "");
+      const name = this.#names.get(report.pool) ?? "";
+      const heard = this.#heard.get(name);
       if (heard === undefined) continue;
+      if (lostOf(report) < report.out.sent && !this.#answered.has(name)) {
+        this.#answered.add(name);
+        heard.length = 0;
+      }
       heard.push({ at, report });
       const gone = heard.findIndex((one) => this.#isInWindow(one, at));
       heard.splice(0, gone);
@@ -101,6 +111,9 @@ export class PathQualities implements PathQualitySource {
 const way = (report: PathQualityReport, direction: FlowDirection): ReportedDirection =>
   direction === "up" ? report.out : report.in;
 
+/** Packets, in both directions together. */
+const lostOf = (report: PathQualityReport): number => report.out.lost + report.in.lost;
+
 /** All that a dead path gives. */
 const NOTHING: PathQuality = {
   latency: Number.POSITIVE_INFINITY as Millis,
@@ -110,8 +123,8 @@ const NOTHING: PathQuality = {
 
 function qualityOf(heard: readonly Heard[], direction: FlowDirection): PathQuality | undefined {
   const reports = heard.map(({ report }) => way(report, direction));
-  const last = heard.at(-1)?.report.out;
-  if (last !== undefined && last.sent > 0 && last.latency === undefined) return NOTHING;
+  const last = heard.at(-1)?.report;
+  if (last !== undefined && last.out.sent > 0 && lostOf(last) >= last.out.sent) return NOTHING;
   const latencies = reports.flatMap(({ latency }) => latency ?? []);
   const sent = reports.reduce((sum, report) => sum + report.sent, 0);
   if (latencies.length === 0 || sent === 0) return undefined;

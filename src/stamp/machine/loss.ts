@@ -5,6 +5,9 @@
  *
  * A packet's fate is settled when it is `timeout` old; a lost one only together with an answered one after it, whose number
  * tells where it was lost, or when it is twice as old.
+ *
+ * With the first answer of a reflector's life, what was unanswered since the last one of its life before is forgotten: nothing
+ * was there that answers, and that says nothing about the path. While there is no answer it counts as lost all the same.
  */
 
 export interface LossCount {
@@ -20,6 +23,8 @@ interface Sent {
   answer: number | undefined;
   /** The reflector's life in which that was its number. */
   life: number;
+  /** Sent when there was no reflector: without an answer it is neither sent nor lost. */
+  isVoid: boolean;
 }
 
 export type AnswerVerdict =
@@ -41,6 +46,7 @@ export class LossAccount {
   readonly #numbers = new Set<number>();
   /** Up to this number of the reflector every one is accounted for. */
   #horizon: number | undefined;
+  /** The reflector's; 0 until it answers. */
   #life = 0;
   #settled = 0;
   #lost = 0;
@@ -53,12 +59,12 @@ export class LossAccount {
 
   /** How often the reflector's numbers have begun anew. */
   get restarts(): number {
-    return this.#life;
+    return Math.max(0, this.#life - 1);
   }
 
   /** @param now - in ms; never goes back */
   sent(sequence: number, now: number): void {
-    this.#sent.set(sequence, { at: now, answer: undefined, life: this.#life });
+    this.#sent.set(sequence, { at: now, answer: undefined, life: this.#life, isVoid: false });
   }
 
   /** @param number - of the reflector */
@@ -66,7 +72,7 @@ export class LossAccount {
     const sent = this.#sent.get(sequence);
     if (sent === undefined || now - sent.at > this.#timeout) return "late";
     if (sent.answer === number) return "duplicate";
-    if (this.#horizon !== undefined && number <= this.#horizon) this.#begin();
+    if (this.#life === 0 || (this.#horizon !== undefined && number <= this.#horizon)) this.#begin(sequence);
     if (this.#numbers.size < NUMBERS_MAX) this.#numbers.add(number);
     if (sent.answer !== undefined) return "duplicate";
     sent.answer = number;
@@ -85,11 +91,14 @@ export class LossAccount {
     return count;
   }
 
-  /** The reflector has lost its count, so it has started again: what it numbered before is not comparable. */
-  #begin(): void {
+  /** The reflector has started, as this answer is its first or it has lost its count: older numbers are not comparable. */
+  #begin(sequence: number): void {
     this.#life += 1;
     this.#horizon = undefined;
     this.#numbers.clear();
+    const before = [...this.#sent.values()].slice(0, [...this.#sent.keys()].indexOf(sequence));
+    const last = before.findLastIndex(({ answer }) => answer !== undefined);
+    for (const sent of before.slice(last + 1)) sent.isVoid = true;
   }
 
   #settle(now: number): void {
@@ -98,6 +107,7 @@ export class LossAccount {
     for (const [index, [sequence, sent]] of due.entries()) {
       if (index > last && now - sent.at < 2 * this.#timeout) return;
       this.#sent.delete(sequence);
+      if (sent.answer === undefined && sent.isVoid) continue;
       this.#settled += 1;
       if (sent.answer === undefined) this.#lost += 1;
       else if (sent.life === this.#life) this.#advance(sent.answer);

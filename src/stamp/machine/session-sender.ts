@@ -108,10 +108,13 @@ export class SessionSender {
   /** What was found since it was asked last. */
   collect(now: number): PathFinding {
     const { sent, lostOut, lostIn } = this.#losses.collect(now);
-    const samples = this.#samples;
+    // Of packets that are all under way nothing is said: times that they have by now are for when there is.
+    const samples = sent === 0 ? [] : this.#samples;
     const isOneWay = samples.length > 0 && this.#agreeing === samples.length;
-    this.#samples = [];
-    this.#agreeing = 0;
+    if (sent > 0) {
+      this.#samples = [];
+      this.#agreeing = 0;
+    }
     const latency = (way: "out" | "in"): number | undefined =>
       percentile(
         samples.map((sample) => Math.max(0, isOneWay ? sample[way] : sample.roundTrip / 2)),
