@@ -11,6 +11,7 @@ export const REFUSAL_REASONS = [
   "mediaUnreadable", // the SDP is not SDP
   "insecure", // the parties' descriptions give less security than was required
   "noRoom", // a pool is full
+  "rateUnavailable", // no pool on the way has room for the least rate that a session which asks for quality needs
   "qualityUnavailable", // the path does not keep the latency, jitter or loss that the session needs
   "routerUnavailable", // nobody there to enforce it
   "routerFailed", // the kernel did not take it
@@ -33,6 +34,8 @@ export interface Refusal {
 export interface RefusalStatus {
   readonly status: 403 | 488 | 503 | 580;
   readonly phrase: string;
+  /** RFC 3261 §20.43: 370 where bandwidth is what lacks, else 399. */
+  readonly warnCode: 370 | 399;
   /** Seconds, where trying again makes sense (RFC 3261 §20.33). */
   readonly retryAfter?: number;
 }
@@ -42,21 +45,24 @@ export function refusalStatus(reason: RefusalReason): RefusalStatus {
     case "notAuthorised":
     case "tokenInvalid":
     case "clearinghouseRefused":
-      return { status: 403, phrase: "Forbidden" };
+      return { status: 403, phrase: "Forbidden", warnCode: 399 };
     case "mediaUnacceptable":
     case "mediaUnreadable":
     case "insecure":
-      return { status: 488, phrase: "Not Acceptable Here" };
+      return { status: 488, phrase: "Not Acceptable Here", warnCode: 399 };
+    // RFC 3312 §8: a requirement on quality that the network cannot meet.
     case "qualityUnavailable":
-      // RFC 3312 §8: a requirement on quality that the network cannot meet.
-      return { status: 580, phrase: "Precondition Failure" };
-    case "rateLimited":
+      return { status: 580, phrase: "Precondition Failure", warnCode: 399 };
+    case "rateUnavailable":
+      return { status: 580, phrase: "Precondition Failure", warnCode: 370 };
     case "noRoom":
-      return { status: 503, phrase: "Service Unavailable", retryAfter: 30 };
+      return { status: 503, phrase: "Service Unavailable", warnCode: 370, retryAfter: 30 };
+    case "rateLimited":
+      return { status: 503, phrase: "Service Unavailable", warnCode: 399, retryAfter: 30 };
     case "clearinghouseUnreachable":
     case "routerUnavailable":
     case "routerFailed":
     case "policyUnavailable":
-      return { status: 503, phrase: "Service Unavailable", retryAfter: 10 };
+      return { status: 503, phrase: "Service Unavailable", warnCode: 399, retryAfter: 10 };
   }
 }

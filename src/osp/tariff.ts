@@ -2,9 +2,7 @@
  * What a session costs and who gets how much of it, by a tariff that was fixed when it was authorised. Exact: amounts are whole
  * millionths of a currency unit, and rounded once, at the end. Pure.
  */
-
-/** Millionths of a currency unit. */
-export type MicroUnits = bigint;
+import { formatAmount, type MicroUnits, parseAmount } from "../model/amount.js";
 
 /** Parts of a million; together they are the whole. */
 export interface SharePlan {
@@ -86,24 +84,6 @@ function sharesOf(amount: MicroUnits, plan: SharePlan): Pick<Price, "originating
   return { originating, terminating, clearinghouse: amount - originating - terminating };
 }
 
-/** Largest amount in a tariff: a million currency units. */
-export const AMOUNT_MAX: MicroUnits = 1_000_000n * MILLION;
-
-/** `12`, `0.0125`: six decimals at most. Undefined for anything else, and beyond AMOUNT_MAX. */
-export function parseAmount(text: string): MicroUnits | undefined {
-  const match = /^(\d{1,7})(?:\.(\d{1,6}))?$/.exec(text);
-  if (match === null) return undefined;
-  const [, units = "0", decimals = ""] = match;
-  const amount = BigInt(units) * MILLION + BigInt(decimals.padEnd(6, "0"));
-  return amount <= AMOUNT_MAX ? amount : undefined;
-}
-
-/** The shortest exact text, with two decimals at least. */
-export function formatAmount(amount: MicroUnits): string {
-  const decimals = String(amount % MILLION).padStart(6, "0");
-  return `${amount / MILLION}.${decimals.replace(/0{1,4}$/, "")}`;
-}
-
 /** As JSON holds it, and as it is kept: bigint has no form there. */
 export type StoredTariff = Omit<Tariff, "setup" | `per${string}`> & {
   readonly [Key in Extract<keyof Tariff, "setup" | `per${string}`>]: string;
@@ -121,17 +101,6 @@ export function storedTariff(tariff: Tariff): StoredTariff {
     perMbitMinute: formatAmount(tariff.perMbitMinute),
   };
 }
-
-/** `{amount: "0.0125", currency: "EUR"}`: as views and pages have it. */
-export interface ShownAmount {
-  readonly amount: string;
-  readonly currency: string;
-}
-
-export const shownAmount = (amount: MicroUnits, currency: string): ShownAmount => ({
-  amount: formatAmount(amount),
-  currency,
-});
 
 /** Of what `storedTariff` made; amounts that are none count as nothing. */
 export function tariffFrom(stored: StoredTariff): Tariff {

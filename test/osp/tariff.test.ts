@@ -1,17 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { formatAmount, parseAmount } from "../../src/model/amount.js";
 import { decodeMessage, encodeMessage } from "../../src/osp/codec/message.js";
 import type { AuthorisationResponse } from "../../src/osp/codec/messages.js";
-import {
-  formatAmount,
-  PRICE_MAX,
-  type PricedUsage,
-  parseAmount,
-  priceOf,
-  storedTariff,
-  type Tariff,
-  tariffFrom,
-} from "../../src/osp/tariff.js";
+import { PRICE_MAX, type PricedUsage, priceOf, storedTariff, type Tariff, tariffFrom } from "../../src/osp/tariff.js";
 import { AUTHORISATION_RESPONSE } from "./codec/golden.js";
 
 const FREE: Tariff = {
@@ -114,32 +106,6 @@ describe("the price of a session", () => {
         expect((decodeMessage(octets).components[0] as AuthorisationResponse).tariff).toEqual(tariff);
       }),
     );
-  });
-});
-
-describe("an amount", () => {
-  it.each([
-    ["0", 0n],
-    ["12", 12_000_000n],
-    ["0.000001", 1n],
-    ["1000000", 1_000_000_000_000n],
-    ["1000000.000001", undefined],
-    ["0.0000001", undefined],
-    ["-1", undefined],
-    ["1e3", undefined],
-    ["1,5", undefined],
-    ["", undefined],
-    [".5", undefined],
-  ])("%s", (text, amount) => expect(parseAmount(text)).toBe(amount));
-
-  it("is written as short as it is exact, with two decimals at least", () => {
-    expect([0n, 10_000n, 1_500_000n, 1n, 123_456_789n].map(formatAmount)).toEqual([
-      "0.00",
-      "0.01",
-      "1.50",
-      "0.000001",
-      "123.456789",
-    ]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** The tariff of an authorised session: one extension element, all of it in attributes. */
-import { formatAmount, type MicroUnits, parseAmount, type Tariff, WHOLE_SHARE } from "../tariff.js";
+import { formatAmount, type MicroUnits, parseAmount } from "../../model/amount.js";
+import { type Tariff, WHOLE_SHARE } from "../tariff.js";
 import { NOT_CRITICAL } from "./common-elements.js";
 import { badField } from "./decode-error.js";
 import { childOf, parseWhole } from "./fields.js";
