@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.js";
 import { controlRequest } from "../control/client.js";
 import { SystemError } from "../model/errors.js";
 import { SILENT_LOGGER } from "../model/log.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
 import { renderSteps, stepLines } from "./steps.js";
 
 export interface CleanupOptions {
@@ -24,7 +24,7 @@ export async function cleanup(options: CleanupOptions, io: CliIo): Promise<numbe
   const { cleanupRouter } = await import("../daemon/cleanup-router.js");
   const { steps, skipped } = await cleanupRouter(config, dryRun, SILENT_LOGGER);
   if (options.output === "json") {
-    writeJson(io, { apiVersion: API_VERSION, kind: "cleanup", dryRun, items: steps, skipped });
+    writeJson(io, "cleanup", { dryRun, items: steps, skipped });
     return EXIT.ok;
   }
   if (dryRun) io.out(renderSteps(steps));

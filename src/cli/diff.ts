@@ -4,8 +4,8 @@ import { loadConfig } from "../config/load.js";
 import { SystemError } from "../model/errors.js";
 import { SILENT_LOGGER } from "../model/log.js";
 import { describeError } from "./describe-error.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
-import { askAll, findSockets, realFailures, roleOf, type TargetOptions } from "./roles.js";
+import { type CliIo, EXIT, type OutputFormat, wantsColor, writeJson } from "./io.js";
+import { askAll, findSockets, type RoleAnswer, readAnswer, realFailures, type TargetOptions } from "./roles.js";
 import { renderSteps } from "./steps.js";
 import { type Column, renderTable } from "./table.js";
 
@@ -43,7 +43,7 @@ interface Told {
 export async function diff(options: DiffOptions, io: CliIo): Promise<number> {
   const { told, failures } = options.config === undefined ? await askRouters(options) : await ofConfig(options, io);
   for (const failure of failures) io.err(describeError(failure));
-  if (options.output === "json") writeJson(io, asJson(told));
+  if (options.output === "json") writeJson(io, "diff", asJson(told));
   else for (const one of told) io.out(asText(one, io));
   if (failures.length > 0) return EXIT.failed;
   return told.some(({ diff: { total } }) => total > 0) ? EXIT.findings : EXIT.ok;
@@ -61,36 +61,33 @@ async function askRouters(options: DiffOptions): Promise<Asked> {
     const remedy = "name its socket with --socket, or its configuration with -c";
     throw new SystemError("CONTROL_ROUTE", "none of the roles asked is a router", { remedy });
   }
-  return { told: found.answers.map(({ role, value }) => ({ role, diff: parse(role, value) })), failures };
+  return { told: found.answers.map(toldBy), failures };
 }
 
 async function ofConfig(options: DiffOptions, io: CliIo): Promise<Asked> {
   const config = loadConfig(options.config ?? "", "router", { env: io.env });
   const found = await askAll([config.control], ROUTE, query(options));
-  const role = roleOf(config.control);
   const [answer] = found.answers;
-  if (answer !== undefined) return { told: [{ role, diff: parse(role, answer.value) }], failures: [] };
+  if (answer !== undefined) return { told: [toldBy(answer)], failures: [] };
   const failures = found.failures.filter(({ code }) => code !== "CONTROL_UNREACHABLE");
   if (failures.length > 0) return { told: [], failures };
   // Loaded here only: the other verbs need neither the native modules nor the time to load them.
   const { diffRouter } = await import("../daemon/diff-router.js");
   const view = await diffRouter(config, options.dryRun === true, SILENT_LOGGER);
-  return { told: [{ role: config.name, diff: parse(config.name, view) }], failures: [] };
+  return { told: [toldBy({ role: config.name, value: view })], failures: [] };
 }
+
+const toldBy = (answer: Omit<RoleAnswer, "socket">): Told => ({
+  role: answer.role,
+  diff: readAnswer(diffSchema, answer),
+});
 
 const query = ({ dryRun }: DiffOptions): Readonly<Record<string, string>> => (dryRun === true ? { render: "1" } : {});
 
-function parse(role: string, value: unknown): Diff {
-  const parsed = diffSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const remedy = "use the same version of sluice for the role and for this command";
-  throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
-}
-
-function asJson(told: readonly Told[]): unknown {
+function asJson(told: readonly Told[]): object {
   const items = told.flatMap(({ role, diff: { differences } }) => differences.map((item) => ({ role, ...item })));
   const roles = told.map(({ role, diff: { backend, total, kept, steps } }) => ({ role, backend, total, kept, steps }));
-  return { apiVersion: API_VERSION, kind: "diff", items, roles };
+  return { items, roles };
 }
 
 const COLUMNS: readonly Column<Diff["differences"][number]>[] = [
@@ -105,7 +102,7 @@ function asText({ role, diff: { differences, total, kept, steps } }: Told, io: C
   const comment = steps === undefined ? "" : "# ";
   const count = total === 0 ? "the kernel holds what is wanted" : `${total} difference${total === 1 ? "" : "s"}`;
   const head = `${role}: ${count}; ${kept} flow${kept === 1 ? "" : "s"} kept\n`;
-  const color = io.isTerminal && io.env.NO_COLOR === undefined && steps === undefined;
+  const color = wantsColor(io) && steps === undefined;
   const table = total === 0 ? "" : renderTable(COLUMNS, differences, { color });
   const more = total > differences.length ? `… and ${total - differences.length} more\n` : "";
   const words = `${head}${table}${more}`.replaceAll(/^(?=.)/gm, comment);

@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.js";
 import type { Finding } from "../daemon/preflight.js";
 import { reportText } from "./doctor-report.js";
 import { examineRoles } from "./doctor-roles.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { type CliIo, EXIT, type OutputFormat, wantsColor, writeJson } from "./io.js";
 import type { TargetOptions } from "./roles.js";
 
 export interface DoctorOptions extends TargetOptions {
@@ -34,11 +34,8 @@ export async function doctor(options: DoctorOptions, io: CliIo): Promise<number>
     examineServices(config),
     examineRoles(options, config),
   ]).then((parts) => parts.flat());
-  if (options.output === "json") writeJson(io, { apiVersion: API_VERSION, kind: "doctor", items: findings });
-  else {
-    const color = io.isTerminal && io.env.NO_COLOR === undefined;
-    io.out(reportText(findings, { all: options.all === true, color }));
-  }
+  if (options.output === "json") writeJson(io, "doctor", { items: findings });
+  else io.out(reportText(findings, { all: options.all === true, color: wantsColor(io) }));
   return exitCode(findings);
 }
 

@@ -2,10 +2,9 @@
 import { z } from "zod";
 import { SystemError } from "../model/errors.js";
 import type { BitsPerSecond, Timestamp } from "../model/units.js";
-import { describeError } from "./describe-error.js";
 import { showRate, showTime } from "./format.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
-import { askAll, findSockets, realFailures, type TargetOptions } from "./roles.js";
+import { type CliIo, type OutputFormat, writeJson } from "./io.js";
+import { askAll, findSockets, readAnswer, type TargetOptions, tellFailures } from "./roles.js";
 import { type Column, renderTable } from "./table.js";
 
 const stepSchema = z.object({ at: z.number(), what: z.string(), detail: z.string() });
@@ -31,26 +30,19 @@ export async function explain(
   io: CliIo,
 ): Promise<number> {
   const { answers, failures } = await askAll(findSockets(options), "/v1/explain", { session });
-  for (const failure of realFailures(failures)) io.err(describeError(failure));
+  const code = tellFailures(failures, io);
   if (answers.length === 0) {
     const remedy = "`sluice show sessions` lists those that are known; use its id or the Call-ID";
     throw new SystemError("SESSION_UNKNOWN", `no role that was asked knows session ${session}`, { remedy });
   }
-  const told = answers.map(({ role, value }) => ({ role, explanation: parse(role, value) }));
+  const told = answers.map((answer) => ({ role: answer.role, explanation: readAnswer(explainSchema, answer) }));
   if (options.output === "json") {
     const items = answers.map(({ role, value }) => ({ role, ...(value as object) }));
-    writeJson(io, { apiVersion: API_VERSION, kind: "explanation", items });
+    writeJson(io, "explanation", { items });
   } else {
     io.out(told.map(({ role, explanation }) => renderExplanation(role, explanation)).join("\n"));
   }
-  return realFailures(failures).length > 0 ? EXIT.failed : EXIT.ok;
-}
-
-function parse(role: string, value: unknown): Explanation {
-  const parsed = explainSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const remedy = "use the same version of sluice for the role and for this command";
-  throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
+  return code;
 }
 
 const COLUMNS: readonly Column<Explanation["steps"][number]>[] = [

@@ -19,9 +19,12 @@ export type OutputFormat = "table" | "json";
 /** Exit codes: 0 done, 2 wrong use, wrong file or a role that cannot be asked. 1 is for findings (`doctor`). */
 export const EXIT = { ok: 0, findings: 1, failed: 2 } as const;
 
-export const API_VERSION = "sluice/v1";
+const API_VERSION = "sluice/v1";
 
-/** Writes a value as indented JSON. */
-export function writeJson(io: CliIo, value: unknown): void {
-  io.out(`${JSON.stringify(value, null, 2)}\n`);
+/** Writes a document of this kind as indented JSON. */
+export function writeJson(io: CliIo, kind: string, content: object): void {
+  io.out(`${JSON.stringify({ apiVersion: API_VERSION, kind, ...content }, null, 2)}\n`);
 }
+
+/** For terminals, unless the environment says NO_COLOR. */
+export const wantsColor = (io: CliIo): boolean => io.isTerminal && io.env.NO_COLOR === undefined;

@@ -2,16 +2,20 @@
 import type { LadderProtocol, MessageEvent } from "../model/event.js";
 import type { HostLookup, RoleEvents } from "./ladder-hosts.js";
 
-export interface JoinedMessage {
-  /** By the clock of the host that told it. */
-  readonly at: number;
+/** What passed between which hosts. */
+export interface PassedMessage {
   readonly from: string;
   readonly to: string;
   readonly protocol: LadderProtocol;
   readonly message: string;
 }
 
-export const kindOf = (message: Omit<JoinedMessage, "at">): string =>
+export interface JoinedMessage extends PassedMessage {
+  /** By the clock of the host that told it. */
+  readonly at: number;
+}
+
+export const kindOf = (message: PassedMessage): string =>
   [message.from, message.to, message.protocol, message.message].join("\0");
 
 interface Entry {

@@ -1,22 +1,17 @@
 /** Numbers the messages of a session by the session ladder. */
-import type { LadderProtocol } from "../model/event.js";
 import { type LadderHost, type LadderStep, SETUP_LADDER, TEARDOWN_LADDER } from "../model/ladder.js";
 import type { HostLookup, RoleEvents } from "./ladder-hosts.js";
-import { type JoinedMessage, joinEnds, kindOf } from "./ladder-join.js";
+import { type JoinedMessage, joinEnds, kindOf, type PassedMessage } from "./ladder-join.js";
 
 export type LadderPhase = "setup" | "teardown";
 
 /** One message of the session, seen by one or both of its ends. */
-export interface TraceLine {
+export interface TraceLine extends PassedMessage {
   readonly phase: LadderPhase;
   /** The ladder's number; undefined for messages beside it, such as 100 or a retransmission. */
   readonly n: number | undefined;
   /** Since the session's first message. */
   readonly ms: number;
-  readonly from: string;
-  readonly to: string;
-  readonly protocol: LadderProtocol;
-  readonly message: string;
 }
 
 /** The session's messages in the order in which they happened, numbered. */

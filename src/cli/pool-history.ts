@@ -1,12 +1,11 @@
 /** `sluice pool history POOL`: what was used, reserved and refused of a pool of a policy server. */
 import { z } from "zod";
-import { SystemError } from "../model/errors.js";
 import type { BitsPerSecond, Millis, Timestamp } from "../model/units.js";
 import { showDuration, showRate, showTime } from "./format.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { type CliIo, EXIT, type OutputFormat, wantsColor, writeJson } from "./io.js";
 import { parseSpan } from "./parse-span.js";
 import { findPool } from "./pool.js";
-import { ask, type TargetOptions } from "./roles.js";
+import { ask, readAnswer, type TargetOptions } from "./roles.js";
 import { sparkline } from "./sparkline.js";
 import { type Column, renderTable } from "./table.js";
 
@@ -45,15 +44,11 @@ export async function poolHistory(pool: string, options: HistoryOptions, io: Cli
   const step = options.step === undefined ? usualStep(back) : parseSpan("--step", options.step);
   const socket = await findPool(pool, options);
   const since = Math.max(0, Math.floor(Date.now() - back));
-  const { role, value } = await ask(socket, "/v1/series", { pool, step: String(step), since: String(since) });
-  const parsed = seriesSchema.safeParse(value);
-  if (!parsed.success) {
-    const remedy = "use the same version of sluice for the role and for this command";
-    throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
-  }
-  if (options.output === "json") {
-    writeJson(io, { apiVersion: API_VERSION, kind: "poolSeries", items: [{ role, ...parsed.data }] });
-  } else io.out(render(role, parsed.data, io));
+  const answer = await ask(socket, "/v1/series", { pool, step: String(step), since: String(since) });
+  const { role } = answer;
+  const series = readAnswer(seriesSchema, answer);
+  if (options.output === "json") writeJson(io, "poolSeries", { items: [{ role, ...series }] });
+  else io.out(render(role, series, io));
   return EXIT.ok;
 }
 
@@ -81,7 +76,7 @@ function render(role: string, { pool, step, kept, points }: Series, io: CliIo): 
   const head = `${role}: pool ${pool} in steps of ${span(step)}, kept for ${span(kept)}; sessions refused: ${refused}\n`;
   if (points.length === 0) return `${head}nothing was recorded in that time\n`;
   const graph = io.isTerminal ? `${graphOf(points, step)}\n` : "";
-  return `${head}${graph}${renderTable(COLUMNS, points, { color: io.isTerminal && io.env.NO_COLOR === undefined })}`;
+  return `${head}${graph}${renderTable(COLUMNS, points, { color: wantsColor(io) })}`;
 }
 
 /** The most that was used, against the most that was reserved; times without a reading are blank. */

@@ -5,8 +5,8 @@ import { controlRequest } from "../control/client.js";
 import { SystemError } from "../model/errors.js";
 import type { BitsPerSecond } from "../model/units.js";
 import { showRate } from "./format.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
-import { askAll, findSockets, roleOf, type TargetOptions } from "./roles.js";
+import { type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { askAll, findSockets, readAnswer, roleOf, type TargetOptions } from "./roles.js";
 import { type Column, renderTable } from "./table.js";
 
 export interface ResizeOptions extends TargetOptions {
@@ -35,14 +35,10 @@ export async function resizePool(pool: string, rate: string, options: ResizeOpti
   const socket = await findPool(pool, options);
   const dryRun: Readonly<Record<string, string>> = options.dryRun === true ? { dryRun: "1" } : {};
   const query = { pool, rate: String(wanted.value), ...dryRun };
+  const role = roleOf(socket);
   const value = await controlRequest(socket, "/v1/pools/resize", query, { method: "POST" });
-  if (options.output === "json") {
-    writeJson(io, {
-      apiVersion: API_VERSION,
-      kind: "poolResize",
-      items: [{ role: roleOf(socket), ...(value as object) }],
-    });
-  } else io.out(render(roleOf(socket), parse(roleOf(socket), value)));
+  if (options.output === "json") writeJson(io, "poolResize", { items: [{ role, ...(value as object) }] });
+  else io.out(render(role, readAnswer(resizeSchema, { role, value })));
   return EXIT.ok;
 }
 
@@ -59,13 +55,6 @@ export async function findPool(pool: string, options: TargetOptions): Promise<st
   const remedy = "name the one that is meant with --socket";
   const roles = having.map(({ role }) => role).join(", ");
   throw new SystemError("POOL_AMBIGUOUS", `there is a pool ${pool} at each of ${roles}`, { remedy });
-}
-
-function parse(role: string, value: unknown): Resize {
-  const parsed = resizeSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const remedy = "use the same version of sluice for the role and for this command";
-  throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
 }
 
 const COLUMNS: readonly Column<Resize["shed"][number]>[] = [

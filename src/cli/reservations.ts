@@ -4,10 +4,9 @@ import { controlRequest } from "../control/client.js";
 import { SystemError } from "../model/errors.js";
 import { parseAddress } from "../model/ip.js";
 import type { BitsPerSecond } from "../model/units.js";
-import { describeError } from "./describe-error.js";
 import { showRate } from "./format.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
-import { askAll, findSockets, realFailures, roleOf, type TargetOptions } from "./roles.js";
+import { type CliIo, type OutputFormat, writeJson } from "./io.js";
+import { askAll, findSockets, readAnswer, roleOf, type TargetOptions, tellFailures } from "./roles.js";
 import { type Column, renderTable } from "./table.js";
 
 export interface WithdrawOptions extends TargetOptions {
@@ -42,23 +41,17 @@ export async function withdrawReservations(options: WithdrawOptions, io: CliIo):
   const taken: Taken[] = [];
   for (const { socket } of having)
     taken.push(...(await withdrawAt(socket, { router, ...(to === undefined ? {} : { to }) })));
-  const unheard = realFailures(failures);
-  for (const failure of unheard) io.err(describeError(failure));
+  const code = tellFailures(failures, io);
   if (taken.length === 0) throw nothingTaken(options);
-  if (options.output === "json")
-    writeJson(io, { apiVersion: API_VERSION, kind: "reservationsWithdrawn", items: taken });
+  if (options.output === "json") writeJson(io, "reservationsWithdrawn", { items: taken });
   else io.out(`reservations taken back: ${taken.length}\n${renderTable(COLUMNS, taken)}`);
-  return unheard.length > 0 ? EXIT.failed : EXIT.ok;
+  return code;
 }
 
 async function withdrawAt(socket: string, query: Readonly<Record<string, string>>): Promise<readonly Taken[]> {
   const role = roleOf(socket);
-  const parsed = takenSchema.safeParse(
-    await controlRequest(socket, "/v1/reservations/withdraw", query, { method: "POST" }),
-  );
-  if (parsed.success) return parsed.data.map((each) => ({ role, ...each }));
-  const remedy = "use the same version of sluice for the role and for this command";
-  throw new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
+  const value = await controlRequest(socket, "/v1/reservations/withdraw", query, { method: "POST" });
+  return readAnswer(takenSchema, { role, value }).map((each) => ({ role, ...each }));
 }
 
 function nothingTaken({ router, to }: WithdrawOptions): SystemError {

@@ -1,8 +1,11 @@
 /** Finds running roles by their control sockets, and asks them. */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { z } from "zod";
 import { controlRequest } from "../control/client.js";
 import { SystemError } from "../model/errors.js";
+import { describeError } from "./describe-error.js";
+import { type CliIo, EXIT } from "./io.js";
 
 export interface TargetOptions {
   /** Sockets named one by one; they come before `runDir`. */
@@ -49,17 +52,39 @@ export async function askAll(
   query: Readonly<Record<string, string>> = {},
 ): Promise<Answers> {
   const results = await Promise.allSettled(sockets.map((socket) => ask(socket, route, query)));
-  const answers: RoleAnswer[] = [];
-  const failures: SystemError[] = [];
-  for (const result of results) {
-    if (result.status === "fulfilled") answers.push(result.value);
-    else if (result.reason instanceof SystemError) failures.push(result.reason);
-    else throw result.reason;
-  }
-  return { answers, failures };
+  const answers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  return { answers, failures: failuresOf(results) };
+}
+
+/** What else was thrown is a defect, and thrown again. */
+export function failuresOf(results: readonly PromiseSettledResult<unknown>[]): readonly SystemError[] {
+  return results.flatMap((result) => {
+    if (result.status === "fulfilled") return [];
+    if (result.reason instanceof SystemError) return [result.reason];
+    throw result.reason;
+  });
+}
+
+/** What a role answered, if it is what was asked for. @throws SystemError CONTROL_ANSWER */
+export function readAnswer<T>(schema: z.ZodType<T>, { role, value }: Omit<RoleAnswer, "socket">): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw wrongAnswer(role);
+}
+
+export function wrongAnswer(role: string): SystemError {
+  const remedy = "use the same version of sluice for the role and for this command";
+  return new SystemError("CONTROL_ANSWER", `${role} answered something else than was asked`, { remedy });
 }
 
 /** Failures other than "this role has no such view" and "this role knows nothing of it". */
 export function realFailures(failures: readonly SystemError[]): readonly SystemError[] {
   return failures.filter(({ code }) => code !== "CONTROL_ROUTE" && code !== "CONTROL_NOT_FOUND");
+}
+
+/** Says what went wrong with roles that should have answered. @returns the exit code that this makes */
+export function tellFailures(failures: readonly SystemError[], io: CliIo): number {
+  const real = realFailures(failures);
+  for (const failure of real) io.err(describeError(failure));
+  return real.length > 0 ? EXIT.failed : EXIT.ok;
 }

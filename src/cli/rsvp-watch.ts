@@ -4,11 +4,10 @@ import { controlListen } from "../control/listen.js";
 import { SystemError } from "../model/errors.js";
 import { describeDscp } from "../model/phb.js";
 import type { BitsPerSecond, Dscp } from "../model/units.js";
-import { describeError } from "./describe-error.js";
 import { showRate } from "./format.js";
 import { type CliIo, EXIT, type OutputFormat } from "./io.js";
 import { parseSpan } from "./parse-span.js";
-import { findSockets, realFailures, roleOf, type TargetOptions } from "./roles.js";
+import { failuresOf, findSockets, roleOf, type TargetOptions, tellFailures } from "./roles.js";
 import { clean } from "./table.js";
 
 export interface WatchOptions extends TargetOptions {
@@ -81,15 +80,9 @@ async function listen(socket: string, print: (role: string, value: unknown) => v
 }
 
 function verdict(results: readonly PromiseSettledResult<void>[], io: CliIo): number {
-  const failures = results.flatMap((result) => {
-    if (result.status === "fulfilled") return [];
-    if (result.reason instanceof SystemError) return [result.reason];
-    throw result.reason;
-  });
-  const real = realFailures(failures);
-  for (const failure of real) io.err(describeError(failure));
-  if (real.length > 0) return EXIT.failed;
-  if (failures.length < results.length) return EXIT.ok;
+  const failures = failuresOf(results);
+  const code = tellFailures(failures, io);
+  if (code !== EXIT.ok || failures.length < results.length) return code;
   const remedy = "name the socket of a router with `rsvp:` with --socket";
   throw new SystemError("CONTROL_ROUTE", "none of the roles asked speaks RSVP", { remedy });
 }

@@ -10,6 +10,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
 const EXIT_DELAY_MS = 500;
 
 interface RunningRole {
+  reload(): void;
   close(): Promise<void>;
 }
 
@@ -18,10 +19,11 @@ export async function run(role: Role, file: string, io: CliIo): Promise<number> 
   const log = createLogger({ level: config.log.level, fields: { role, name: config.name } });
   // Loaded here only: the other verbs need neither the native modules nor the time to load them.
   const { runRole } = await import("../daemon/run.js");
-  const stop = stopSignal(log);
+  const stop = stopSignal();
   crashLoudly(log);
   try {
     const daemon = await runRole(config, { log });
+    process.on("SIGHUP", () => daemon.reload());
     log.info("role.started", { pid: process.pid, config: file });
     const signal = await stop.signal;
     log.info("role.stopping", { signal });
@@ -38,9 +40,9 @@ interface StopSignal {
   readonly release: () => void;
 }
 
-function stopSignal(log: Logger): StopSignal {
-  // Reserved for reloading: until then it must not end the process, as it would by default.
-  process.on("SIGHUP", () => log.warn("role.reload.unsupported"));
+function stopSignal(): StopSignal {
+  // Also while the role starts: by default it would end the process.
+  process.on("SIGHUP", () => undefined);
   // Nothing else may keep the process up: a role without sockets is still running.
   const alive = setInterval(() => undefined, 60_000);
   const signal = new Promise<NodeJS.Signals>((resolve) => {

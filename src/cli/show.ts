@@ -1,9 +1,16 @@
 /** `sluice show WHAT`: asks the running roles, and prints one table or one JSON document. */
 import type { ShowTopic } from "../control/views.js";
 import { SystemError } from "../model/errors.js";
-import { describeError } from "./describe-error.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
-import { type Answers, askAll, findSockets, realFailures, type TargetOptions } from "./roles.js";
+import { type CliIo, type OutputFormat, wantsColor, writeJson } from "./io.js";
+import {
+  type Answers,
+  askAll,
+  findSockets,
+  realFailures,
+  type TargetOptions,
+  tellFailures,
+  wrongAnswer,
+} from "./roles.js";
 import type { ShowRow } from "./show-cells.js";
 import { TOPICS } from "./show-columns.js";
 import { renderTable } from "./table.js";
@@ -15,31 +22,27 @@ export async function show(
 ): Promise<number> {
   const found = await askAll(findSockets(options), `/v1/show/${topic}`);
   const rows = rowsOf(topic, found);
-  if (options.output === "json") writeJson(io, { apiVersion: API_VERSION, kind: topic, items: itemsOf(found) });
-  else io.out(renderTable(TOPICS[topic].columns, rows, { color: io.isTerminal && io.env.NO_COLOR === undefined }));
-  const failures = realFailures(found.failures);
-  for (const failure of failures) io.err(describeError(failure));
-  return failures.length > 0 ? EXIT.failed : EXIT.ok;
+  if (options.output === "json") writeJson(io, topic, { items: itemsOf(found) });
+  else io.out(renderTable(TOPICS[topic].columns, rows, { color: wantsColor(io) }));
+  return tellFailures(found.failures, io);
 }
 
 /** Every item of every role, each with the role that told it. */
 function itemsOf({ answers }: Answers): readonly Record<string, unknown>[] {
   return answers.flatMap(({ role, value }) =>
-    (Array.isArray(value) ? value : [value]).map((item: unknown) => ({ role, ...asRecord(item) })),
+    (Array.isArray(value) ? value : [value]).map((item: unknown) => ({ role, ...asRecord(role, item) })),
   );
 }
 
-function asRecord(item: unknown): Record<string, unknown> {
+function asRecord(role: string, item: unknown): Record<string, unknown> {
   if (typeof item === "object" && item !== null) return { ...item };
-  throw new SystemError("CONTROL_ANSWER", "a role answered something else than was asked", {
-    remedy: "use the same version of sluice for the role and for this command",
-  });
+  throw wrongAnswer(role);
 }
 
 function rowsOf(topic: ShowTopic, found: Answers): readonly ShowRow[] {
   if (found.answers.length > 0) {
     return found.answers.flatMap(({ role, value }) =>
-      TOPICS[topic].rows(value).map((item) => ({ role, item: asRecord(item) })),
+      TOPICS[topic].rows(value).map((item) => ({ role, item: asRecord(role, item) })),
     );
   }
   if (realFailures(found.failures).length > 0) return [];

@@ -2,11 +2,10 @@
 import { z } from "zod";
 import { SystemError } from "../model/errors.js";
 import type { MessageEvent } from "../model/event.js";
-import { describeError } from "./describe-error.js";
-import { API_VERSION, type CliIo, EXIT, type OutputFormat, writeJson } from "./io.js";
+import { type CliIo, type OutputFormat, wantsColor, writeJson } from "./io.js";
 import { lookupOf, type RoleEvents } from "./ladder-hosts.js";
 import { type LadderPhase, missingSteps, type TraceLine, traceOf } from "./ladder-match.js";
-import { askAll, findSockets, type RoleAnswer, realFailures, type TargetOptions } from "./roles.js";
+import { askAll, findSockets, type RoleAnswer, readAnswer, type TargetOptions, tellFailures } from "./roles.js";
 import { type Column, renderTable } from "./table.js";
 
 const eventsSchema = z.object({
@@ -34,16 +33,16 @@ export async function trace(session: string, options: TraceOptions, io: CliIo): 
   const sockets = findSockets(options);
   const given = parseHosts(options.hosts);
   const { id, answers, failures } = await eventsOf(sockets, session);
-  for (const failure of realFailures(failures)) io.err(describeError(failure));
+  const code = tellFailures(failures, io);
   const roles = await Promise.all(answers.map(async (answer) => withHost(answer)));
   const lines = traceOf(roles, lookupOf(roles, given));
   if (lines.length === 0) {
     const remedy = "use the session's id or its Call-ID; event logs are kept for a limited time";
     throw new SystemError("SESSION_UNKNOWN", `no role that was asked saw messages of session ${session}`, { remedy });
   }
-  if (options.output === "json") writeJson(io, jsonOf(id, lines));
-  else io.out(render(id, lines, io.isTerminal && io.env.NO_COLOR === undefined));
-  return realFailures(failures).length > 0 ? EXIT.failed : EXIT.ok;
+  if (options.output === "json") writeJson(io, "trace", jsonOf(id, lines));
+  else io.out(render(id, lines, wantsColor(io)));
+  return code;
 }
 
 interface Found {
@@ -55,7 +54,7 @@ interface Found {
 /** A Call-ID is known to SIP roles only: what they say it means is what the others are asked for. */
 async function eventsOf(sockets: readonly string[], session: string): Promise<Found> {
   const first = await askAll(sockets, "/v1/events", { session });
-  const parsed = first.answers.map((answer) => ({ answer, view: parseEvents(answer) }));
+  const parsed = first.answers.map((answer) => ({ answer, view: readAnswer(eventsSchema, answer) }));
   const id = parsed.find(({ view }) => view.session !== null)?.view.session ?? session;
   if (id === session) return { id, ...first };
   const others = parsed.filter(({ view }) => view.session !== id).map(({ answer }) => answer.socket);
@@ -65,20 +64,13 @@ async function eventsOf(sockets: readonly string[], session: string): Promise<Fo
   return { id, answers: [...knowing, ...second.answers], failures: second.failures };
 }
 
-function parseEvents(answer: RoleAnswer): z.output<typeof eventsSchema> {
-  const parsed = eventsSchema.safeParse(answer.value);
-  if (parsed.success) return parsed.data;
-  const remedy = "use the same version of sluice for the role and for this command";
-  throw new SystemError("CONTROL_ANSWER", `${answer.role} answered something else than was asked`, { remedy });
-}
-
 /** The host is the first label of the device's name: `sip1.a.example` is SIP1. */
 async function withHost(answer: RoleAnswer): Promise<RoleEvents> {
   const { answers } = await askAll([answer.socket], "/v1/health");
   const health = z.object({ name: z.string() }).safeParse(answers[0]?.value);
   const host = (health.data?.name.split(".")[0] ?? answer.role).toUpperCase();
   // Checked by the schema; the model's brands are names for the same texts and numbers.
-  return { host, events: parseEvents(answer).events as unknown as readonly MessageEvent[] };
+  return { host, events: readAnswer(eventsSchema, answer).events as unknown as readonly MessageEvent[] };
 }
 
 function parseHosts(texts: readonly string[]): ReadonlyMap<string, string> {
@@ -122,5 +114,5 @@ function jsonOf(id: string, lines: readonly TraceLine[]): object {
       .map(({ n = null, from, to, protocol, message, ms }) => ({ n, from, to, protocol, message, ms })),
     missing: missingSteps(lines, phase),
   });
-  return { apiVersion: API_VERSION, kind: "trace", session: id, setup: part("setup"), teardown: part("teardown") };
+  return { session: id, setup: part("setup"), teardown: part("teardown") };
 }

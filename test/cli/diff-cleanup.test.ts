@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import { renderSteps } from "../../src/cli/steps.js";
 import type { DiffView } from "../../src/control/views.js";
 import { KernelError } from "../../src/model/errors.js";
@@ -11,20 +10,7 @@ import { roleSockets } from "./role-sockets.js";
 const sockets = roleSockets("sluice-diff-");
 const { role } = sockets;
 
-async function sluice(...args: readonly string[]) {
-  const printed = { out: "", err: "" };
-  const io = {
-    out: (text: string) => {
-      printed.out += text;
-    },
-    err: (text: string) => {
-      printed.err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  return { code: await runProgram(args, io, "1.2.3"), ...printed };
-}
+const sluice = (...args: readonly string[]) => sockets.sluice(args);
 
 function config(): string {
   const file = join(sockets.directory, "router.yaml");

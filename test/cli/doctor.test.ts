@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { reportText } from "../../src/cli/doctor-report.js";
 import { examineRoles } from "../../src/cli/doctor-roles.js";
-import { runProgram } from "../../src/cli/program.js";
 import type { Finding } from "../../src/daemon/preflight.js";
 import { roleSockets } from "./role-sockets.js";
+import { runSluice } from "./run-sluice.js";
 
 const finding = (changes: Partial<Finding>): Finding => ({
   id: "a.b",
@@ -142,9 +142,8 @@ describe("roles", () => {
 
 describe("the verb", () => {
   it("refuses a configuration that cannot be used", async () => {
-    const errors: string[] = [];
-    const io = { out: () => undefined, err: (text: string) => void errors.push(text), env: {}, isTerminal: false };
-    expect(await runProgram(["doctor", "-c", "/nonexistent/router.yaml"], io, "1.2.3")).toBe(2);
-    expect(errors.join("")).toContain("there is no such file");
+    const { code, out, err } = await runSluice(["doctor", "-c", "/nonexistent/router.yaml"]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("there is no such file");
   });
 });

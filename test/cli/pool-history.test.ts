@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import { sparkline } from "../../src/cli/sparkline.js";
 import type { PoolSeriesView } from "../../src/control/series-views.js";
 import type { ControlQuery } from "../../src/control/server.js";
@@ -29,21 +28,8 @@ async function server(points: PoolSeriesView["points"]): Promise<void> {
   });
 }
 
-async function sluice(args: readonly string[], isTerminal = false) {
-  let [out, err] = ["", ""];
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory, NO_COLOR: "1" },
-    isTerminal,
-  };
-  const code = await runProgram(["pool", "history", ...args], io, "1.2.3");
-  return { code, out, err };
-}
+const sluice = (args: readonly string[], isTerminal = false) =>
+  sockets.sluice(["pool", "history", ...args], { isTerminal, env: { NO_COLOR: "1" } });
 
 describe("pool history", () => {
   it("prints a line for each step, and for terminals a graph", async () => {

@@ -1,27 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import type { ControlQuery } from "../../src/control/server.js";
 import { roleSockets } from "./role-sockets.js";
 
 const sockets = roleSockets("sluice-pool-");
 const asked: ControlQuery[] = [];
 
-async function sluice(...args: readonly string[]) {
-  let out = "";
-  let err = "";
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  const code = await runProgram(["pool", "resize", ...args], io, "1.2.3");
-  return { code, out, err };
-}
+const sluice = (...args: readonly string[]) => sockets.sluice(["pool", "resize", ...args]);
 
 /** A policy server with one pool. */
 async function server(name: string, pool = "voice"): Promise<void> {

@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import { secretInput } from "../../src/cli/secret-input.js";
 import { PasswordChecker } from "../../src/portal/accounts/password.js";
 import { parseHash } from "../../src/portal/accounts/phc.js";
+import { runSluice } from "./run-sluice.js";
 
 /** A terminal in the hands of somebody who types a line each time that it is asked. */
 class Terminal extends EventEmitter {
@@ -30,28 +30,17 @@ class Terminal extends EventEmitter {
 }
 
 async function passwd(stream: Terminal | PassThrough, ...more: readonly string[]) {
-  let [out, err, prompts] = ["", "", ""];
+  let prompts = "";
   const input = secretInput(stream, (text) => {
     prompts += text;
   });
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: {},
-    isTerminal: true,
-    input,
-  };
-  const code = await runProgram(["portal", "passwd", ...more], io, "1.2.3");
-  return { code, out, err, prompts };
+  const ran = await runSluice(["portal", "passwd", ...more], { isTerminal: true, input });
+  return { ...ran, prompts };
 }
 
 async function isHashOf(out: string, password: string): Promise<unknown> {
   const hash = parseHash(out.trim());
-  return hash === undefined ? "no hash" : new PasswordChecker().check(password, hash);
+  return hash === undefined ? "no hash" : new PasswordChecker().check(password, hash, "terminal");
 }
 
 const typed = (text: string): PassThrough => {

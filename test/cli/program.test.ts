@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import type { ExplainView, KernelView, PolicyView, PoolView } from "../../src/control/views.js";
 import { SystemError } from "../../src/model/errors.js";
 import { SETUP_LADDER, TEARDOWN_LADDER } from "../../src/model/ladder.js";
@@ -10,24 +9,7 @@ import { ladderLogs, SESSION } from "./ladder-logs.js";
 import { roleSockets } from "./role-sockets.js";
 
 const sockets = roleSockets("sluice-cli-");
-const { role } = sockets;
-
-async function sluice(args: readonly string[], extra: { isTerminal?: boolean; env?: Record<string, string> } = {}) {
-  let out = "";
-  let err = "";
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory, ...extra.env },
-    isTerminal: extra.isTerminal ?? false,
-  };
-  const code = await runProgram(args, io, "1.2.3");
-  return { code, out, err };
-}
+const { role, sluice } = sockets;
 
 const POOL: PoolView = {
   name: "voice",
@@ -152,6 +134,12 @@ describe("show", () => {
     expect((await sluice(["show", "kernel"])).err).toMatch(
       /^sluice: none of the roles asked has kernel to show; .*\n$/,
     );
+    await role("sip1", { "/v1/show/pools": async () => [5] });
+    expect(await sluice(["show", "pools"])).toMatchObject({
+      code: 2,
+      out: "",
+      err: expect.stringContaining("sip1 answered something else than was asked"),
+    });
   });
 });
 

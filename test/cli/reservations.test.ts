@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import type { ReservationsView, ReservationView } from "../../src/control/reservation-views.js";
 import type { ControlQuery } from "../../src/control/server.js";
 import { SystemError } from "../../src/model/errors.js";
@@ -9,22 +8,7 @@ import { roleSockets } from "./role-sockets.js";
 const sockets = roleSockets("sluice-reservations-");
 const asked: (ControlQuery & { readonly at: string })[] = [];
 
-async function sluice(...args: readonly string[]) {
-  let out = "";
-  let err = "";
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  const code = await runProgram(args, io, "1.2.3");
-  return { code, out, err };
-}
+const sluice = (...args: readonly string[]) => sockets.sluice(args);
 
 const granted = (router: string, sender: string): ReservationView => ({
   router,

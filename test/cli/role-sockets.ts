@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
+import type { CliIo } from "../../src/cli/io.js";
 import { type ControlRoute, ControlServer } from "../../src/control/server.js";
 import type { ControlStream } from "../../src/control/stream.js";
 import { SILENT_LOGGER } from "../../src/model/log.js";
+import { type Ran, runSluice } from "./run-sluice.js";
 
 export interface RoleSockets {
   /** Another one in every test. */
@@ -16,6 +18,8 @@ export interface RoleSockets {
     actions?: Record<string, ControlRoute>,
     streams?: Record<string, ControlStream>,
   ): Promise<ControlServer>;
+  /** Runs it where these roles are. */
+  sluice(args: readonly string[], given?: Partial<CliIo>): Promise<Ran>;
 }
 
 export function roleSockets(prefix: string): RoleSockets {
@@ -39,5 +43,6 @@ export function roleSockets(prefix: string): RoleSockets {
       await server.listen();
       return server;
     },
+    sluice: (args, given = {}) => runSluice(args, { ...given, env: { SLUICE_RUN_DIR: directory, ...given.env } }),
   };
 }

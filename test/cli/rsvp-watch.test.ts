@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import { watchRsvp } from "../../src/cli/rsvp-watch.js";
 import type { RsvpWatchLine } from "../../src/control/happening-views.js";
 import { bitsPerSecond, dscp, timestamp } from "../../src/model/units.js";
 import { roleSockets } from "./role-sockets.js";
+import { printing } from "./run-sluice.js";
 
 const sockets = roleSockets("sluice-watch-");
 const at = timestamp(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
@@ -41,26 +41,7 @@ const router = (name: string, lines: readonly unknown[] = LINES) =>
     },
   );
 
-function ioOf() {
-  const printed = { out: "", err: "" };
-  const io = {
-    out: (text: string) => {
-      printed.out += text;
-    },
-    err: (text: string) => {
-      printed.err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  return { io, printed };
-}
-
-async function sluice(...args: readonly string[]) {
-  const { io, printed } = ioOf();
-  const code = await runProgram(["rsvp", "watch", ...args], io, "1.2.3");
-  return { code, ...printed };
-}
+const sluice = (...args: readonly string[]) => sockets.sluice(["rsvp", "watch", ...args]);
 
 describe("rsvp watch", () => {
   it("prints a line for each thing that happens, and ends after so many", async () => {
@@ -106,14 +87,14 @@ describe("rsvp watch", () => {
 
   it("ends in order when it is interrupted, and with a failure when the role stops", async () => {
     const server = await router("r1");
-    const { io, printed } = ioOf();
+    const { io, printed } = printing();
     const stop = new AbortController();
     const options = { runDir: sockets.directory, output: "table" as const };
     const interrupted = watchRsvp(options, io, stop.signal);
     await vi.waitFor(() => expect(printed.out).toContain("refused.digest"));
     stop.abort();
     expect(await interrupted).toBe(0);
-    const left = ioOf();
+    const left = printing();
     const ended = watchRsvp(options, left.io, new AbortController().signal);
     await vi.waitFor(() => expect(left.printed.out).toContain("refused.digest"));
     await server.close();

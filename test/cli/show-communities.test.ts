@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import type { CommunityView } from "../../src/control/views.js";
 import { roleSockets } from "./role-sockets.js";
 
@@ -30,16 +29,8 @@ const BRANCH: CommunityView = {
 
 it("shows the communities of a policy server", async () => {
   await sockets.role("pol1", { "/v1/show/communities": async () => [HQ, BRANCH] });
-  let out = "";
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: () => undefined,
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  expect(await runProgram(["show", "communities"], io, "1.2.3")).toBe(0);
+  const { code, out } = await sockets.sluice(["show", "communities"]);
+  expect(code).toBe(0);
   expect(out.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
     ["ROLE", "COMMUNITY", "OWN", "PREFIXES", "DOMAINS", "ROUTER", "EDGE", "POOLS", "SESSIONS"],
     [

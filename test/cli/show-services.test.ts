@@ -1,6 +1,5 @@
 /** What roles tell of users, their sessions and the paths between edges, as tables. */
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../src/cli/program.js";
 import type { StampView } from "../../src/control/stamp-views.js";
 import type { ShowViews } from "../../src/control/views.js";
 import { bitsPerSecond, millis, octets, timestamp } from "../../src/model/units.js";
@@ -11,21 +10,7 @@ import { roleSockets } from "./role-sockets.js";
 const sockets = roleSockets("sluice-show-");
 const NOW = timestamp(Date.UTC(2026, 0, 2, 3, 4, 5));
 
-async function sluice(...args: readonly string[]) {
-  let [out, err] = ["", ""];
-  const io = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    env: { SLUICE_RUN_DIR: sockets.directory },
-    isTerminal: false,
-  };
-  const code = await runProgram(args, io, "1.2.3");
-  return { code, out, err };
-}
+const sluice = (...args: readonly string[]) => sockets.sluice(args);
 
 async function shown<Topic extends keyof ShowViews>(topic: Topic, value: ShowViews[Topic]): Promise<readonly string[]> {
   await sockets.role("r", { [`/v1/show/${topic}`]: async () => value });

@@ -2,29 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runProgram } from "../../../src/cli/program.js";
 import { type Backend, openKernel } from "../../../src/kernel/open.js";
 import { SILENT_LOGGER } from "../../../src/model/log.js";
+import { runSluice } from "../../cli/run-sluice.js";
 import { reconcile } from "../contract.js";
 import { desired, flow, link } from "../fixtures.js";
 import { inOwnNamespace, run } from "./namespace.js";
 
 const TABLE = "sluice_test";
 
-async function sluice(...args: readonly string[]) {
-  const printed = { out: "", err: "" };
-  const io = {
-    out: (text: string) => {
-      printed.out += text;
-    },
-    err: (text: string) => {
-      printed.err += text;
-    },
-    env: {},
-    isTerminal: false,
-  };
-  return { code: await runProgram(args, io, "1.2.3"), ...printed };
-}
+const sluice = (...args: readonly string[]) => runSluice(args);
 
 const everything = async (): Promise<string> =>
   [
