@@ -5,6 +5,8 @@ import type { BitsPerSecond } from "../model/units.js";
 import { rateOf } from "./admission.js";
 import type { AskedFlow } from "./negotiation/flow-ask.js";
 import { NO_MEASUREMENT } from "./negotiation/path-quality.js";
+import { unmetPrecondition } from "./negotiation/preconditions.js";
+import { rateRefusal } from "./negotiation/rate-refusal.js";
 import { isDirect, namedClasses } from "./negotiation/served-flows.js";
 import type { SessionClass } from "./negotiation/session-class.js";
 import {
@@ -22,7 +24,7 @@ import { authorisedSession, refusedSession } from "./session-draft.js";
 import type { SessionAnswer, SessionAttemptFacts } from "./session-facts.js";
 import type { SessionJournal } from "./session-journal.js";
 import type { SessionServiceOptions } from "./session-options.js";
-import { advance, isLive, localUser, type SessionRecord } from "./session-record.js";
+import { advance, type SessionRecord } from "./session-record.js";
 import type { ServiceClass } from "./session-way.js";
 
 /** Whose session it is, and what it would be made of. */
@@ -47,6 +49,8 @@ export class SessionAdmission {
     const outcome = this.#outcomeOf(verdict, facts.flows);
     if (!outcome.admitted) return this.refuse(facts, verdict, outcome);
     const { class: serviceClass } = outcome;
+    const unmet = serviceClass === undefined ? unmetPrecondition(facts.flows, verdict.rule) : undefined;
+    if (unmet !== undefined) return this.refuse(facts, verdict, unmet);
     const plan = serviceClass === undefined ? undefined : this.roomFor(facts.id, { ...facts, class: serviceClass });
     if (plan?.admitted === false) return this.refuse(facts, verdict, plan);
     const grant = await this.#options.authority.authorise({
@@ -106,19 +110,18 @@ export class SessionAdmission {
   roomFor(id: SessionId, request: PlanRequest): SessionPlan | Refusal {
     const plan = this.plan(request);
     const room = plan.admitted ? this.#options.ledger.fits(id, needsAt(plan, leastOf(plan))) : plan;
-    return room.admitted ? plan : room;
+    return room.admitted ? plan : rateRefusal(room, request.flows);
   }
 
   #judge({ id, side, caller, callee, media, flows }: Attempt): RuleVerdict {
     const user = side === "originating" ? caller : callee;
-    const others = [...this.#journal.table.values()].filter((record) => record.id !== id && isLive(record));
     return this.#options.rules.judge({
       caller,
       callee,
       media,
       sessionClasses: namedClasses(flows),
       rate: peakRate(flows),
-      userSessions: others.filter((record) => localUser(record) === user).length,
+      userSessions: this.#journal.table.countOf(user, id),
     });
   }
 

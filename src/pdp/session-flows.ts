@@ -38,7 +38,7 @@ export function compareFlows(
   const keep: InstalledFlow[] = [];
   const install: InstalledFlow[] = [];
   for (const wanted of want) {
-    const installed = same.get(keyOf(wanted));
+    const installed = same.size === 0 ? undefined : same.get(keyOf(wanted));
     if (installed === undefined) install.push({ instance: nextInstance(), ...wanted });
     else keep.push(installed);
   }

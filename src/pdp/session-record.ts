@@ -65,6 +65,10 @@ export interface InstalledFlow {
 export interface Offer {
   readonly by: "caller" | "callee";
   readonly sdp: string;
+  /** CSeq number of the request that it came in, or was the answer to. Older records lack it, and take any. */
+  readonly cseq?: number;
+  /** A description has answered it. */
+  readonly answered?: true;
 }
 
 /** One line of `sluice explain`. */

@@ -1,11 +1,14 @@
 /** LDP: takes what an answer needs from the pools and has the router install it, or leaves everything as it was. */
 import type { Refusal } from "../model/decision.js";
 import { coverBoth } from "./admission.js";
+import type { TrafficRange } from "./negotiation/best-fit.js";
 import { describeNegotiation } from "./negotiation/describe-negotiation.js";
 import type { AskedFlow } from "./negotiation/flow-ask.js";
 import { bestEffortGrants, type GrantedFlow, grantsOf } from "./negotiation/grants.js";
+import { unmetPrecondition } from "./negotiation/preconditions.js";
+import { rateRefusal } from "./negotiation/rate-refusal.js";
 import { reserveBest } from "./negotiation/reserve-best.js";
-import { needsAt, type SessionPlan, waysOf } from "./negotiation/session-plan.js";
+import { needsAt, type PlannedFlow, type SessionPlan, waysOf } from "./negotiation/session-plan.js";
 import { describeWay } from "./pools/choose-pools.js";
 import type { SessionAdmission } from "./session-admission.js";
 import { describeNeeds } from "./session-draft.js";
@@ -23,11 +26,15 @@ interface Service {
   readonly change: SessionChange;
 }
 
-/** An answer to an assured session, planned and with room taken. */
-interface Taken {
-  readonly answer: SessionAnswerFacts;
+interface GrantedPlan {
+  readonly admitted: true;
   readonly plan: SessionPlan;
   readonly flows: readonly GrantedFlow[];
+}
+
+/** An answer to an assured session, planned and with room taken. */
+interface Taken extends GrantedPlan {
+  readonly answer: SessionAnswerFacts;
   readonly change: SessionChange;
 }
 
@@ -49,16 +56,9 @@ export class SessionReservation {
     if (!service.admitted) return this.#journal.refuse(record, service);
     if (service.class === undefined) return this.#serveFree(record, answer, service.change);
     const plan = this.#admission.plan({ ...record, class: service.class, flows: asked });
-    if (!plan.admitted) return this.#journal.refuse(record, plan);
-    // Until the router has changed from one to the other, the session holds both.
-    const room = await reserveBest(this.#options.ledger, {
-      session: record.id,
-      ranges: plan.flows,
-      needs: (traffic) => coverBoth(record.needs, needsAt(plan, traffic)),
-    });
-    if (!room.admitted) return this.#journal.refuse(this.#journal.current(record), room);
-    const flows = plan.flows.map((flow, index) => ({ ...flow, granted: room.traffic[index] ?? flow.least }));
-    return this.#installTaken(record, service.class, { answer, plan, flows, change: service.change });
+    const taken = await this.#take(record, plan);
+    if (!taken.admitted) return this.#journal.refuse(this.#journal.current(record), rateRefusal(taken, asked));
+    return this.#installTaken(record, service.class, { ...taken, answer, change: service.change });
   }
 
   /** Is there room for the least that an offer in mid-session may come to? What is agreed stays as it is. */
@@ -78,6 +78,19 @@ export class SessionReservation {
     return plan;
   }
 
+  /** The best of the plan that there is room for. Until the router has changed from one to the other, the session holds both. */
+  async #take(record: SessionRecord, plan: SessionPlan | Refusal): Promise<GrantedPlan | Refusal> {
+    if (!plan.admitted) return plan;
+    const room = await reserveBest(this.#options.ledger, {
+      session: record.id,
+      ranges: plan.flows.map(rangeOf),
+      needs: (traffic) => coverBoth(record.needs, needsAt(plan, traffic)),
+    });
+    if (!room.admitted) return room;
+    const flows = plan.flows.map((flow, index) => ({ ...flow, granted: room.traffic[index] ?? flow.least }));
+    return { admitted: true, plan, flows };
+  }
+
   async #installTaken(record: SessionRecord, serviceClass: ServiceClass, taken: Taken): Promise<SessionAnswer> {
     const { ledger } = this.#options;
     const { answer, plan, flows, change } = taken;
@@ -93,7 +106,7 @@ export class SessionReservation {
     ledger.restore(record.id, needs);
     const grants = grantsOf(flows, record.side);
     const detail = `${installable.length} flows in ${describeWay(waysOf(plan))}: ${describeNeeds(needs)}`;
-    const told = grants.length === 0 ? detail : `${detail}; ${describeNegotiation(flows, record.side)}`;
+    const told = grants.length === 0 ? detail : `${detail}; ${describeNegotiation(grants, flows, record.side)}`;
     const next = { ...change, ...this.#outcome(current, answer, installed), needs, grants };
     return { admitted: true, record: this.#journal.advance(current, { ...next, state: "reserved" }, "reserved", told) };
   }
@@ -138,6 +151,12 @@ export class SessionReservation {
 
   /** Media that name other classes may come under another rule; not in a session whose bandwidth was taken back. */
   #serviceOf(record: SessionRecord, flows: readonly AskedFlow[]): Service | Refusal {
+    const service = this.#ruledService(record, flows);
+    if (!service.admitted || service.class !== undefined) return service;
+    return unmetPrecondition(flows, service.change.rule ?? record.rule) ?? service;
+  }
+
+  #ruledService(record: SessionRecord, flows: readonly AskedFlow[]): Service | Refusal {
     const outcome = record.shed === undefined ? this.#admission.judgeAgain(record, flows) : undefined;
     if (outcome === undefined) return { admitted: true, class: this.#classOf(record), change: {} };
     if (!outcome.admitted) return outcome;
@@ -154,6 +173,13 @@ export class SessionReservation {
   #classOf({ class: name, treatment }: SessionRecord): ServiceClass | undefined {
     return name === undefined || treatment !== "assured" ? undefined : this.#options.classes.get(name);
   }
+}
+
+/** What there is room for is decided by the way of a flow, and by its traffic. */
+function rangeOf({ least, most, direction, way }: PlannedFlow): TrafficRange {
+  const takes = way.takes.map(({ pool }) => pool).join(",");
+  const ends = [least, most].map((end) => `${end.rate}/${end.burst}/${end.packetsPerSecond}/${end.packetSize}`);
+  return { least, most, kind: `${direction} ${takes} ${way.tunnelOverhead} ${ends.join(" ")}` };
 }
 
 /** As the router gets it, and as it is stored. */

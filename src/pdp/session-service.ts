@@ -67,6 +67,11 @@ export class SessionService implements EnforcementEvents {
     return [...this.#table.values()];
   }
 
+  /** Of a user of our network, the sessions that live. */
+  liveOf(user: string): readonly SessionRecord[] {
+    return this.#table.ofUser(user);
+  }
+
   /** AAA: may this session be, and is there room for it now? Takes nothing from a pool yet. */
   authorise(facts: SessionAttemptFacts): Promise<SessionAnswer> {
     return this.#table.serial(facts.id, async () => {
@@ -111,6 +116,16 @@ export class SessionService implements EnforcementEvents {
       const record = this.#table.get(id);
       if (record === undefined || !isLive(record)) return unknownSession(id);
       return this.#reservation.reoffer(record, offer, flows);
+    });
+  }
+
+  /** An offer in mid-session came to nothing: what was agreed before holds (RFC 3261 §14.1). */
+  withdraw(id: SessionId): Promise<SessionAnswer> {
+    return this.#table.serial(id, async () => {
+      const record = this.#table.get(id);
+      if (record === undefined || !isLive(record)) return unknownSession(id);
+      const next = this.#journal.advance(record, { reoffer: undefined }, "reoffer failed", "what was agreed holds");
+      return { admitted: true, record: next };
     });
   }
 

@@ -26,6 +26,8 @@ const MIGRATIONS: readonly Migration[] = [
   USAGE_RECORD_MIGRATION,
 ];
 
+/** Callers choose Call-IDs, and may take one again. */
+const OF_CALL_MAX = 16;
 /** How many numbers are set aside in one write. */
 const BLOCK = 1000;
 
@@ -49,7 +51,7 @@ export class SessionStore {
     );
     this.#byId = this.database.prepare("SELECT record FROM session WHERE id = ?");
     this.#byCallId = this.database.prepare(
-      "SELECT record FROM session WHERE call_id = ? ORDER BY created DESC LIMIT 1",
+      `SELECT record FROM session WHERE call_id = ? ORDER BY created DESC LIMIT ${OF_CALL_MAX}`,
     );
   }
 
@@ -65,6 +67,11 @@ export class SessionStore {
   /** The newest session of a Call-ID. */
   findByCallId(callId: string): SessionRecord | undefined {
     return recordOf(this.#byCallId.get(callId));
+  }
+
+  /** Sessions of a Call-ID, the newest first: of a call between two users of this server there is one for each. */
+  ofCallId(callId: string): readonly SessionRecord[] {
+    return this.#byCallId.all(callId).map(({ record }) => JSON.parse(record) as SessionRecord);
   }
 
   /** Every session that still holds something: what a restarted server begins with. */

@@ -1,12 +1,14 @@
 /** Sessions that hold something, in memory and on disk, and one turn at a time for each. */
 import type { SessionId } from "../model/session.js";
-import type { InstalledFlow, SessionRecord } from "./session-record.js";
+import { type InstalledFlow, isLive, localUser, type SessionRecord } from "./session-record.js";
 import type { SessionStore } from "./session-store.js";
 
 export class SessionTable {
   readonly #store: SessionStore;
   readonly #live = new Map<SessionId, SessionRecord>();
   readonly #byInstance = new Map<number, SessionId>();
+  /** Of users of our network, the sessions that live: asked for each INVITE. */
+  readonly #byUser = new Map<string, Set<SessionId>>();
   readonly #queues = new Map<SessionId, Promise<unknown>>();
 
   /** Takes up what the store holds. */
@@ -35,6 +37,17 @@ export class SessionTable {
     return id === undefined ? undefined : this.#live.get(id);
   }
 
+  /** How many sessions of a user of our network live, beside `id`. */
+  countOf(user: string, id: SessionId): number {
+    const own = this.#byUser.get(user);
+    return own === undefined ? 0 : own.size - (own.has(id) ? 1 : 0);
+  }
+
+  /** The sessions of a user of our network that live. */
+  ofUser(user: string): readonly SessionRecord[] {
+    return [...(this.#byUser.get(user) ?? [])].flatMap((id) => this.#live.get(id) ?? []);
+  }
+
   /** Durable when it returns. */
   save(record: SessionRecord): void {
     this.#store.save(record);
@@ -52,6 +65,7 @@ export class SessionTable {
       this.#store.save(record);
       also();
     })();
+    this.#forgetUser(record.id);
     this.#live.delete(record.id);
     for (const { instance } of [...record.flows, ...record.past]) this.#byInstance.delete(instance);
   }
@@ -70,7 +84,20 @@ export class SessionTable {
   }
 
   #remember(record: SessionRecord): void {
+    this.#forgetUser(record.id);
     this.#live.set(record.id, record);
     this.expect(record.id, [...record.flows, ...record.past]);
+    if (!isLive(record)) return;
+    const user = localUser(record);
+    this.#byUser.set(user, (this.#byUser.get(user) ?? new Set()).add(record.id));
+  }
+
+  #forgetUser(id: SessionId): void {
+    const before = this.#live.get(id);
+    if (before === undefined) return;
+    const user = localUser(before);
+    const own = this.#byUser.get(user);
+    own?.delete(id);
+    if (own?.size === 0) this.#byUser.delete(user);
   }
 }

@@ -1,7 +1,8 @@
 /** Billing records as the control API shows them. Pure. */
 import type { RecordView } from "../control/record-views.js";
+import { formatAmount } from "../model/amount.js";
 import { bitsPerSecond } from "../model/units.js";
-import { formatAmount } from "../osp/tariff.js";
+
 import { priceOfRecord, type UserRecord } from "./usage-records.js";
 
 export function recordView(record: UserRecord): RecordView {

@@ -88,6 +88,8 @@ export interface RecordQuery {
   readonly user?: string | undefined;
   /** Those that ended earlier. */
   readonly before?: Timestamp | undefined;
+  /** And of those that ended just then, the ones that follow this in the list. */
+  readonly session?: string | undefined;
   /** Default 100, at most 1000. */
   readonly limit?: number | undefined;
 }
@@ -102,17 +104,17 @@ interface Row {
 /** On a database that has USAGE_RECORD_MIGRATION. */
 export class UsageRecords {
   readonly #insert: Statement<[string, string, string, number, string]>;
-  readonly #ofUser: Statement<[string, number, number], Row>;
-  readonly #ofAll: Statement<[number, number], Row>;
+  readonly #ofUser: Statement<[string, number, string, number], Row>;
+  readonly #ofAll: Statement<[number, string, number], Row>;
   readonly #prune: Statement<[number]>;
 
   constructor(database: Database) {
     this.#insert = database.prepare(
       `INSERT INTO usage_record (session, transaction_id, user, at, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     );
-    const order = "ORDER BY at DESC, id DESC LIMIT ?";
-    this.#ofUser = database.prepare(`SELECT record FROM usage_record WHERE user = ? AND at < ? ${order}`);
-    this.#ofAll = database.prepare(`SELECT record FROM usage_record WHERE at < ? ${order}`);
+    const rest = "(at, session) < (?, ?) ORDER BY at DESC, session DESC LIMIT ?";
+    this.#ofUser = database.prepare(`SELECT record FROM usage_record WHERE user = ? AND ${rest}`);
+    this.#ofAll = database.prepare(`SELECT record FROM usage_record WHERE ${rest}`);
     this.#prune = database.prepare("DELETE FROM usage_record WHERE at < ?");
   }
 
@@ -129,11 +131,14 @@ export class UsageRecords {
     );
   }
 
-  /** The newest first. */
-  list({ user, before, limit = LIMIT_DEFAULT }: RecordQuery = {}): readonly UserRecord[] {
+  /** The newest first; of those that ended at the same time, by session. */
+  list({ user, before, session = "", limit = LIMIT_DEFAULT }: RecordQuery = {}): readonly UserRecord[] {
     const until = before ?? Number.MAX_SAFE_INTEGER;
     const most = Math.min(LIMIT_MAX, Math.max(1, Math.floor(limit)));
-    const rows = user === undefined ? this.#ofAll.all(until, most) : this.#ofUser.all(user.toLowerCase(), until, most);
+    const rows =
+      user === undefined
+        ? this.#ofAll.all(until, session, most)
+        : this.#ofUser.all(user.toLowerCase(), until, session, most);
     return rows.map(({ record }) => JSON.parse(record) as UserRecord);
   }
 

@@ -1,4 +1,5 @@
 /** From a closed session to what is settled: its counters by direction, and the OSP report about them. Pure. */
+import { refusalStatus } from "../model/decision.js";
 import { type FlowDirection, flowKeyId } from "../model/flow.js";
 import type { GrantResult } from "../model/quality.js";
 import { type BitsPerSecond, bitsPerSecond } from "../model/units.js";
@@ -7,7 +8,7 @@ import type { UsageReport } from "../osp/client.js";
 import { parseTransactionId, type TerminationCause } from "../osp/codec/messages.js";
 import type { ReleaseSource } from "../osp/codec/vocabulary.js";
 import { rateOf } from "./admission.js";
-import type { EndCause, SessionRecord } from "./session-record.js";
+import type { SessionRecord } from "./session-record.js";
 
 /** Kernel counters of all flows that the session had, octets at layer 3. */
 export function trafficOf(record: SessionRecord, direction: FlowDirection): FlowCounters {
@@ -41,7 +42,7 @@ export function usageReport(record: SessionRecord): UsageReport | undefined {
       startTime: record.answered ?? record.created,
       endTime: ended,
       ...(record.answered === undefined ? {} : { connectTime: record.answered }),
-      terminationCauses: [terminationOf(record.cause)],
+      terminationCauses: [terminationOf(record)],
       releaseSource: releaseSourceOf(record),
       traffic: { up: trafficOf(record, "up"), down: trafficOf(record, "down") },
     },
@@ -80,7 +81,7 @@ export function resultOf({ grants = [], treatment, shed }: SessionRecord): Grant
 }
 
 /** RFC 3398 and the field map the end of a call to the SIP status that would have said so. */
-function terminationOf(cause: EndCause | undefined): TerminationCause {
+function terminationOf({ cause, refusal }: Pick<SessionRecord, "cause" | "refusal">): TerminationCause {
   switch (cause) {
     case "bye":
       return { type: "sip", code: 200, description: "BYE" };
@@ -94,7 +95,11 @@ function terminationOf(cause: EndCause | undefined): TerminationCause {
       // RFC 4411 §1: what Q.850 has for it.
       return { type: "q850", code: 8, description: "preemption" };
     case "refused":
-      return { type: "sip", code: 503, description: "refused" };
+      return {
+        type: "sip",
+        code: refusalStatus(refusal?.reason ?? "policyUnavailable").status,
+        description: "refused",
+      };
     case "idle":
     case "expired":
       // Q.850 §2.2.7: recovery on timer expiry.

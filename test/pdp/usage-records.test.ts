@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { formatAmount } from "../../src/model/amount.js";
 import type { FlowDirection } from "../../src/model/flow.js";
 import type { GrantResult, MediaGrant } from "../../src/model/quality.js";
 import { sessionIdOf } from "../../src/model/session.js";
 import { kilobitsPerSecond, octets, type Timestamp, timestamp } from "../../src/model/units.js";
-import { formatAmount, storedTariff, type Tariff } from "../../src/osp/tariff.js";
+import { storedTariff, type Tariff } from "../../src/osp/tariff.js";
 import type { InstalledFlow } from "../../src/pdp/session-record.js";
 import { grantedRate, resultOf, serviceClassOf, usageReport } from "../../src/pdp/usage.js";
 import { recordView } from "../../src/pdp/usage-record-view.js";
@@ -86,6 +87,14 @@ describe("what is settled of a session", () => {
       bandwidth: 80_000,
       result: "reduced",
     });
+  });
+
+  it("ended with the status that its refusal was said by", () => {
+    const causes = (refusal: PricedSession["refusal"]) =>
+      usageReport(session(1, { cause: "refused", refusal }))?.detail.terminationCauses;
+    const text = "pool voice is full";
+    expect(causes({ admitted: false, reason: "rateUnavailable", text })).toMatchObject([{ type: "sip", code: 580 }]);
+    expect(causes({ admitted: false, reason: "noRoom", text })).toMatchObject([{ type: "sip", code: 503 }]);
   });
 
   it("has the rate of the flows that it held last, each once, also when they were taken away", () => {
@@ -171,6 +180,11 @@ describe("billing records", () => {
     expect(records.list({ user: "nobody@a.example" })).toEqual([]);
     expect(records.list({ limit: 1_000_000 })).toHaveLength(25);
     expect(records.list({ limit: -3 })).toHaveLength(1);
+    const [newest] = records.list({ limit: 1 });
+    const { at: before, session: last } = newest!;
+    // Of those that ended at the same time, what follows it.
+    expect(records.list({ before, session: last, limit: 1 })[0]?.at).toBeLessThan(before);
+    expect(records.list({ before, session: "z", limit: 1 })).toEqual([newest]);
     records.prune(61_020);
     expect(records.list().map(({ at }) => at)).toEqual([25, 24, 23, 22, 21, 20].map((n) => (61_000 + n) as Timestamp));
     database.close();

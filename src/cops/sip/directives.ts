@@ -21,8 +21,10 @@ export interface SipDirectives {
   /** Answer with this instead of forwarding. */
   readonly refusal?: { readonly status: number; readonly phrase: string };
   readonly session?: SessionId;
-  /** Put on the ACK of the 2xx that this decision lets go on: what the callee is to be told. */
+  /** Put on the ACK of the 2xx, or the PRACK of the reliable provisional, that this decision lets go on: what the callee is to be told. */
   readonly ackHeaders?: readonly SipHeader[];
+  /** The parties have not heard what is granted: the 2xx is to be asked about, even if it says nothing new. */
+  readonly untold?: boolean;
   /** The proxy leaves the dialog's path when it is set up: later requests go from user to user. */
   readonly direct?: boolean;
   /** The session is to end: value of the Reason header field (RFC 3326) for the proxy's own BYE or CANCEL. */
@@ -40,6 +42,7 @@ const S_NUM = {
   reason: 6,
   ackHeader: 7,
   direct: 8,
+  untold: 9,
 } as const;
 const S_TYPE = 1;
 const HEADER = 4;
@@ -49,7 +52,7 @@ const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 /** @throws InternalError for text that may not go into a SIP message */
 export function encodeDirectives(directives: SipDirectives): Buffer {
-  const { addHeaders, removeHeaders, nextHop, refusal, session, reason, ackHeaders = [], direct } = directives;
+  const { addHeaders, removeHeaders, nextHop, refusal, session, reason, ackHeaders = [], direct, untold } = directives;
   const field = ({ name, value }: SipHeader): string => `${token(name)}: ${line(value)}`;
   const objects = [
     ...addHeaders.map((header) => subObject(S_NUM.addHeader, field(header))),
@@ -65,6 +68,7 @@ export function encodeDirectives(directives: SipDirectives): Buffer {
   if (session !== undefined) objects.push(subObject(S_NUM.session, session));
   if (reason !== undefined) objects.push(subObject(S_NUM.reason, line(reason)));
   if (direct === true) objects.push(subObject(S_NUM.direct, ""));
+  if (untold === true) objects.push(subObject(S_NUM.untold, ""));
   return Buffer.concat(objects);
 }
 
@@ -154,6 +158,9 @@ function decodeInto(directives: Draft, sNum: number, place: Place): void {
       return;
     case S_NUM.direct:
       directives.direct = true;
+      return;
+    case S_NUM.untold:
+      directives.untold = true;
       return;
     default:
       throw bad(`unknown S-Num ${sNum}`, place.offset);

@@ -3,12 +3,14 @@ import type { FlowDirection } from "../../model/flow.js";
 import { type InstalledFlow, isLive, type SessionRecord } from "../session-record.js";
 import type { LifeFacts, MediaState } from "./session-life.js";
 
-/** Undefined for a session that is not answered yet, is over, or is being ended. */
+/** Undefined for a session that is over, or is being ended. */
 export function lifeFacts(record: SessionRecord): LifeFacts | undefined {
-  const { answered, flows, shed, directives } = record;
-  if (!isLive(record) || answered === undefined || shed?.treatment === "bye") return undefined;
+  const { created, answered, flows, shed, directives } = record;
+  if (!isLive(record) || shed?.treatment === "bye") return undefined;
   const instances = flows.map(({ instance }) => instance);
-  return { answered, media: mediaState(record), instances, direct: directives.direct === true };
+  // While it rings no packet is expected. Who says 180 each minute may go on for ever (RFC 3261 §16.7 step 2): not with us.
+  const media = answered === undefined ? "none" : mediaState(record);
+  return { since: answered ?? created, media, instances, direct: directives.direct === true };
 }
 
 function mediaState({ flows, past, treatment, shed }: SessionRecord): MediaState {

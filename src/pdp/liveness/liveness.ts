@@ -1,4 +1,4 @@
-/** Watches over answered sessions: what the router counts and which refreshes pass, until one of them is over. */
+/** Watches over sessions: what the router counts and which refreshes pass, until one of them is over. */
 import type { Clock, Timer } from "../../model/clock.js";
 import type { FlowDirection } from "../../model/flow.js";
 import type { Logger } from "../../model/log.js";
@@ -97,10 +97,10 @@ export class Liveness {
     return [...this.#watched.keys()].flatMap((session) => this.usageOf(session) ?? []);
   }
 
-  /** Undefined for a session that is not watched: not answered yet, or over. */
+  /** Undefined for a session that is not answered yet, or over. */
   usageOf(session: SessionId): LiveUsage | undefined {
     const watched = this.#watched.get(session);
-    if (watched === undefined) return undefined;
+    if (watched?.record.answered === undefined) return undefined;
     const { moved, timer } = watched.life;
     const [up, down] = [carried(watched, "up"), carried(watched, "down")];
     return { session, up, down, moved, expires: timer?.due };

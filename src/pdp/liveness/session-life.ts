@@ -4,9 +4,10 @@
  * ```
  *  media open ── a complete report, and nothing moved for idleTimeout ──▶ idle
  *  media held or not counted ── the session timer ran out ──▶ expired
+ *  direct, and media held ── a complete report after the timer ran out, and nothing moved ──▶ expired
  *  media open or held ── the timer ran out, and something moves ──▶ prolonged by its interval
  *  media open ── the timer ran out, no reports ──▶ waits for one; a routed dialog one more interval, then expired
- *  any ── maxDuration after the answer ──▶ expired
+ *  any ── maxDuration after the answer, without one after the first offer ──▶ expired
  * ```
  */
 import type { Millis, Timestamp } from "../../model/units.js";
@@ -15,7 +16,7 @@ import type { Counter, FlowCounters } from "../../model/usage.js";
 export interface LifeRules {
   /** Longest time without a packet while the gates are open; absent: for ever. */
   readonly idleTimeout?: Millis | undefined;
-  /** From the answer on; absent: for ever. */
+  /** From the answer on, and for as long unanswered; absent: for ever. */
   readonly maxDuration?: Millis | undefined;
 }
 
@@ -26,7 +27,8 @@ export type MediaState = "open" | "held" | "none";
 
 /** What the session is like, as far as its life is concerned. */
 export interface LifeFacts {
-  readonly answered: Timestamp;
+  /** Its answer; while there is none, its beginning. */
+  readonly since: Timestamp;
   readonly media: MediaState;
   /** Flows that are installed, by the router's numbers. */
   readonly instances: readonly number[];
@@ -71,7 +73,7 @@ export interface LifeStep {
   readonly end?: "idle" | "expired";
 }
 
-/** A session that is watched from now on: answered just now, or known again after a restart. */
+/** A session that is watched from now on: begun just now, or known again after a restart. */
 export const newLife = (facts: LifeFacts, now: Timestamp): SessionLife => ({
   ...facts,
   opened: now,
@@ -134,19 +136,20 @@ const quiet = ({ opened, moved = opened }: SessionLife, now: Timestamp): number 
 
 /** Only a report says that nothing moved: a router that is away says nothing at all. */
 function onComplete({ idleTimeout }: LifeRules, life: SessionLife, now: Timestamp): LifeStep {
-  if (life.media !== "open") return { life };
-  const { timer } = life;
+  const { media, timer, direct } = life;
+  // No refresh of a direct dialog is ever seen: on hold, too, only what moves (RTCP) speaks for it.
+  if (media === "none" || (media === "held" && !direct)) return { life };
   const limit = idleTimeout ?? timer?.interval;
   if (limit === undefined) return { life };
   const isQuiet = quiet(life, now) >= limit;
-  if (isQuiet && idleTimeout !== undefined) return { life, end: "idle" };
+  if (isQuiet && idleTimeout !== undefined && media === "open") return { life, end: "idle" };
   if (timer === undefined || now < timer.due) return { life };
   // Nobody refreshed it where we would see that, but it is in use.
   return isQuiet ? { life, end: "expired" } : { life: { ...life, timer: timerFrom(timer.interval, now) } };
 }
 
 function onTick({ idleTimeout, maxDuration }: LifeRules, life: SessionLife, now: Timestamp): LifeStep {
-  if (maxDuration !== undefined && now - life.answered >= maxDuration) return { life, end: "expired" };
+  if (maxDuration !== undefined && now - life.since >= maxDuration) return { life, end: "expired" };
   const { timer, media, direct, moved } = life;
   // Of a direct dialog no refresh is ever seen: without packets to go by there is nothing to conclude.
   if (timer === undefined || direct) return { life };

@@ -6,6 +6,8 @@ import { bitsPerSecond, octets } from "../../model/units.js";
 export interface TrafficRange {
   readonly least: TrafficSpec;
   readonly most: TrafficSpec;
+  /** Ranges with the same one are alike in all that decides whether they fit: what there is no room for in one is not looked for again. */
+  readonly kind?: string;
 }
 
 /** Granted rates are the ends of their range, or a whole number of these between. */
@@ -14,7 +16,8 @@ const STEP = 1000;
 /**
  * One traffic for each range, or undefined if there is no room for the least of all. First every flow gets the same part of its
  * range, then in their order each as much more as still fits: nothing that is granted could be larger by a step.
- * @param fits - whether there is room for all of these; more never fits where less does not. Asked some 20 times for each flow
+ * @param fits - whether there is room for all of these; more never fits where less does not. Asked some 20 times, and at least once for
+ *   each range that is not filled
  */
 export function bestFit(
   ranges: readonly TrafficRange[],
@@ -28,16 +31,23 @@ export function bestFit(
   if (longest === 0 || !fits(at(tops.map(() => 0)))) return undefined;
   const evenly = (part: number): number[] => tops.map((top) => Math.floor((top * part) / longest));
   const steps = evenly(largest(0, longest, (part) => fits(at(evenly(part)))));
+  const full = new Set<string>();
   for (const [index, top] of tops.entries()) {
     const before = steps[index] ?? 0;
-    steps[index] = largest(before, top, (step) => fits(at(steps.with(index, step))));
+    const { kind } = ranges[index] ?? {};
+    if (full.has(`${before} ${kind}`)) continue;
+    const most = largest(before, top, (step) => fits(at(steps.with(index, step))));
+    steps[index] = most;
+    if (most < top && kind !== undefined) full.add(`${most} ${kind}`);
   }
   return at(steps);
 }
 
 /** The largest number in `low..high` that holds. `low` does; above one that does not, none does. */
 function largest(low: number, high: number, holds: (value: number) => boolean): number {
-  let [good, bad] = [low, high + 1];
+  // Mostly there is no room for a single step more.
+  if (low >= high || !holds(low + 1)) return low;
+  let [good, bad] = [low + 1, high + 1];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);
     if (holds(middle)) good = middle;

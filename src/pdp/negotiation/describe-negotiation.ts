@@ -1,12 +1,16 @@
 /** What was wanted of each medium, what is acceptable, and what came of it: the sentences of `explain`. Pure. */
 import type { MediaGrant, QualityRange } from "../../model/quality.js";
 import type { SessionSide } from "../../model/session.js";
-import { type GrantedFlow, grantsOf } from "./grants.js";
+import type { GrantedFlow } from "./grants.js";
 import { describeQuality } from "./judge-quality.js";
 
-export function describeNegotiation(flows: readonly GrantedFlow[], side: SessionSide): string {
-  const tell = (grant: MediaGrant): string => describeMedium(grant, flowsOf(flows, grant), side);
-  return grantsOf(flows, side).map(tell).join("; ");
+/** @param grants - of these flows */
+export function describeNegotiation(
+  grants: readonly MediaGrant[],
+  flows: readonly GrantedFlow[],
+  side: SessionSide,
+): string {
+  return grants.map((grant) => describeMedium(grant, flowsOf(flows, grant), side)).join("; ");
 }
 
 const flowsOf = (flows: readonly GrantedFlow[], { index }: MediaGrant): readonly GrantedFlow[] =>

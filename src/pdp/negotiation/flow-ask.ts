@@ -17,6 +17,8 @@ export interface FlowAsk {
   readonly need?: QualityNeed | undefined;
   /** Traffic at the worst acceptable rate. */
   readonly least?: TrafficSpec | undefined;
+  /** The session may not go on unless this side's network reserves for it (RFC 3312 §5.1). */
+  readonly mandatory?: boolean | undefined;
   /** What the descriptions give; not looked at if nobody told. */
   readonly security?: MediaSecurity | undefined;
 }

@@ -17,9 +17,9 @@ export function grantedHeaders({ grants = [] }: Granted, agent: string): readonl
 }
 
 /**
- * What the proxy does with the 2xx that a decision lets go on: the caller is told by it, the callee by its ACK. To be said for
- * 2xx answers only: what is reserved for a provisional answer may still change. Where the proxies leave the dialog no ACK passes
- * them, and the caller's agent passes on what it read.
+ * What the proxy does with the 2xx or the reliable provisional that a decision lets go on: the caller is told by it, the callee by
+ * its ACK or PRACK. Not to be said for other provisionals: what is reserved for them may still change. Where the proxies leave the
+ * dialog no ACK passes them, and the caller's agent passes on what it read.
  */
 export function answerDirectives(
   record: Granted & Pick<SessionRecord, "directives">,
@@ -29,6 +29,10 @@ export function answerDirectives(
   if (addHeaders.length === 0 || record.directives.direct === true) return { addHeaders };
   return { addHeaders, ackHeaders: addHeaders };
 }
+
+/** What is reserved for any other message: the proxy asks about the 2xx, which tells. */
+export const untoldDirectives = ({ grants = [] }: Granted): Pick<SipDirectives, "untold"> =>
+  grants.length === 0 ? {} : { untold: true };
 
 function grantedValue(grant: MediaGrant, agent: string): string {
   const { index, sessionClass, phb, result, toCaller, toCallee, measured } = grant;

@@ -13,3 +13,15 @@ export interface PathQualitySource {
 
 /** Nobody measures. */
 export const NO_MEASUREMENT: PathQualitySource = { of: () => undefined };
+
+/** Asks once for each way: what holds for all flows of a plan. */
+export function askedOnce(source: PathQualitySource): PathQualitySource {
+  const known = new Map<string, PathQuality | undefined>();
+  return {
+    of: (pool, direction) => {
+      const way = `${direction} ${pool}`;
+      if (!known.has(way)) known.set(way, source.of(pool, direction));
+      return known.get(way);
+    },
+  };
+}

@@ -27,7 +27,7 @@ export function namedClasses(flows: readonly AskedFlow[]): readonly (string | un
 
 /** Whether anybody asks for more than to be served. */
 export const asksQuality = (flows: readonly AskedFlow[]): boolean =>
-  flows.some(({ ask }) => ask?.sessionClass !== undefined || ask?.need !== undefined);
+  flows.some(({ ask }) => ask?.sessionClass !== undefined || ask?.need !== undefined || ask?.mandatory === true);
 
 /** Whether the proxies may leave the dialog: every medium says so by its class. */
 export const isDirect = (flows: readonly ServedFlow[]): boolean =>

@@ -9,7 +9,7 @@ import type { FlowWay } from "../pools/choose-pools.js";
 import { type ServiceClass, sessionWay, type WayOfSession, type WayRules } from "../session-way.js";
 import type { AskedFlow } from "./flow-ask.js";
 import { judgeQuality, QUANTITIES, type QualityVerdict, type UnmeasuredRule } from "./judge-quality.js";
-import type { PathQualitySource } from "./path-quality.js";
+import { askedOnce, type PathQualitySource } from "./path-quality.js";
 import { type ClassBook, type ServedFlow, serveFlows } from "./served-flows.js";
 
 export interface PlanRules extends WayRules, ClassBook {
@@ -40,13 +40,14 @@ export function planSession(rules: PlanRules, request: PlanRequest): SessionPlan
   const way = sessionWay(rules, { ...request, flows: served.flows });
   if (!way.admitted) return way;
   const stated = new Set(served.flows.filter(({ ask }) => statesQuality(ask?.need)).map(({ ask }) => ask?.index));
+  const paths = askedOnce(rules.quality);
   const flows: PlannedFlow[] = [];
   for (const [index, flow] of served.flows.entries()) {
     const flowWay = way.ways[index] ?? { pool: "", takes: [] };
     const { pool } = flowWay;
     const need = stated.has(flow.ask?.index) ? flow.ask?.need : impliedNeed(flow);
     const question = { pool, direction: flow.direction, need, promise: flow.sessionClass };
-    const quality = judgeQuality(rules.quality, rules.unmeasured, question);
+    const quality = judgeQuality(paths, rules.unmeasured, question);
     if (!quality.admitted) return quality;
     flows.push({ ...flow, way: flowWay, quality });
   }

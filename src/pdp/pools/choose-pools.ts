@@ -57,12 +57,16 @@ export type WayChoice = { readonly admitted: true; readonly ways: readonly FlowW
 export function choosePools(map: PoolMap, request: WayRequest): WayChoice {
   const known = request.flows.find(({ key }) => key !== undefined);
   const ways: FlowWay[] = [];
+  // Most flows of a session go the same way as one before.
+  const found = new Map<string, FlowWay | undefined>();
   for (const flow of request.flows) {
     // What has no key yet, such as RTCP, is taken to go where the session's other flows go.
     const { local, far } = endsOf(flow.key === undefined ? known : flow, request);
     const [from, to] = flow.direction === "up" ? [local, far] : [far, local];
     const serviceClass = flow.class ?? request.class;
-    const way = wayBetween(map, serviceClass, { direction: flow.direction, from, to });
+    const kind = `${serviceClass.name} ${from.address} ${to.address} ${flow.direction}`;
+    if (!found.has(kind)) found.set(kind, wayBetween(map, serviceClass, { direction: flow.direction, from, to }));
+    const way = found.get(kind);
     if (way === undefined) return noPool(map, serviceClass.name, from, to);
     ways.push(way);
   }

@@ -1,30 +1,28 @@
 /** From a SIP message that a proxy sent along to what the session service works with. Pure. */
 import { domainOf } from "../../model/address-of-record.js";
-import type { Refusal, RefusalReason } from "../../model/decision.js";
+import type { Refusal } from "../../model/decision.js";
 import { DecodeError } from "../../model/errors.js";
-import type { FlowDirection } from "../../model/flow.js";
-import { type IpAddress, type IpPrefix, parseAddress, prefixContains } from "../../model/ip.js";
+import { parseAddress } from "../../model/ip.js";
 import { type SessionSide, sessionIdOf } from "../../model/session.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
 import { parseMessage } from "../../sip/message/parse.js";
 import { type NameAddr, parseSipUri } from "../../sip/message/uri.js";
-import type { SessionDescription } from "../../sip/sdp/description.js";
-import { flowsOf, type MediaFlow, type Party } from "../../sip/sdp/flows.js";
-import { mediaPlace } from "../../sip/sdp/places.js";
-import { readSdp } from "../../sip/sdp/reader.js";
-import type { AskedFlow, FlowAsk } from "../negotiation/flow-ask.js";
-import type { AnsweredFlow, SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
+import type { SessionAnswerFacts, SessionAttemptFacts } from "../session-facts.js";
 import type { Offer } from "../session-record.js";
+import {
+  askedFlow,
+  installableFlow,
+  type MediaRules,
+  placesOf,
+  type Reading,
+  readFlows,
+  refuse,
+} from "./described-flows.js";
 
-export interface ReadingRules {
+export interface ReadingRules extends MediaRules {
   /** Users of this domain are ours. */
   readonly domain: string;
-  /** Media of our side must come from and go to here. */
-  readonly prefixes: readonly IpPrefix[];
-  readonly symmetric: boolean;
 }
-
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
 
 /** Carries the OSP token from domain to domain (draft-johnston-sip-osp-token). */
 export const TOKEN_HEADER = "P-OSP-Auth-Token";
@@ -64,7 +62,7 @@ export function readInvite(invite: SipRequest, peer: string, rules: ReadingRules
     callee,
     offer,
     media: [...new Set(read.map(({ media }) => media))],
-    flows: read.map((flow) => reservation(flow, side)),
+    flows: read.map((flow) => askedFlow(flow, side)),
     places: offer === undefined || flows?.ok !== true ? undefined : placesOf(offer, side),
     token: invite.header(TOKEN_HEADER)?.slice(0, TOKEN_LIMIT),
   };
@@ -77,36 +75,56 @@ export function readAnswer(
   state: { readonly offer: Offer | undefined; readonly reoffer: Offer | undefined; readonly side: SessionSide },
   rules: ReadingRules,
 ): Reading<SessionAnswerFacts> {
-  const final = message.kind !== "response" || (message as SipResponse).status >= 200;
-  const body = sdpOf(message);
+  const final = isFinal(message);
+  const body = descriptionOf(message);
   const offer = state.reoffer ?? state.offer;
   const context = { rules, side: state.side, answerer: answererAddress(message) };
   if (offer === undefined) {
     // RFC 3261 §13.2.1: an INVITE without an offer gets it in the answer, and answers it in the ACK.
-    const made: Offer | undefined = body === undefined ? undefined : { by: "callee", sdp: body };
+    const made = offerOf(message, message.fromTag);
     // The Contact of this message is that of who offers: where the answer's media will be is not known yet.
     const flows = made === undefined ? undefined : readFlows(made, undefined, { rules, side: state.side });
     if (flows !== undefined && !flows.ok) return flows;
-    const pending = (flows?.value ?? []).map((flow) => reservation(flow, state.side));
+    const pending = (flows?.value ?? []).map((flow) => askedFlow(flow, state.side));
     return { ok: true, value: { flows: [], pending, final, offers: { offer: made, reoffer: undefined } } };
   }
   const flows = readFlows(offer, body, context);
   if (!flows.ok) return flows;
-  const installable = flows.value.flatMap((flow) => sessionFlow(flow, state.side));
-  const pending = flows.value.filter((flow) => sessionFlow(flow, state.side).length === 0);
-  const offers = body === undefined ? state : { offer, reoffer: undefined };
+  const found = flows.value.map((flow) => ({ flow, installable: installableFlow(flow, state.side) }));
+  const { reoffer } = state;
   return {
     ok: true,
     value: {
-      flows: installable,
-      pending: pending.map((flow) => reservation(flow, state.side)),
+      flows: found.flatMap(({ installable }) => installable ?? []),
+      pending: found.filter((each) => each.installable === undefined).map(({ flow }) => askedFlow(flow, state.side)),
       final,
-      offers: { offer: offers.offer, reoffer: offers.reoffer },
+      offers:
+        body === undefined
+          ? { offer: state.offer, reoffer }
+          : { offer: { ...offer, answered: true }, reoffer: undefined },
     },
   };
 }
 
-/** An offer inside the dialog, and the most that it may come to. */
+/**
+ * Whether the parties are told by it what they were granted: a 2xx to the INVITE or to a request in its dialog, or a reliable
+ * provisional with a description, which is the answer as much as if the 2xx had it (RFC 3262 §5). Parties that wait for
+ * their networks before anybody is alerted (RFC 3312) need it then.
+ */
+export function tellsGrants(message: SipMessage): boolean {
+  if (message.kind !== "response" || message.cseq?.method === "BYE") return false;
+  const { status } = message as SipResponse;
+  if (status >= 200) return status < 300;
+  return status > 100 && message.header("rseq") !== undefined && descriptionOf(message) !== undefined;
+}
+
+/** Answers to PRACK and UPDATE come before the callee has answered as well. */
+function isFinal(message: SipMessage): boolean {
+  const method = message.cseq?.method;
+  return method === "ACK" || (method === "INVITE" && (message as SipResponse).status >= 200);
+}
+
+/** An offer inside the dialog, in a request or in its 2xx, and the most that it may come to. */
 export function readReoffer(
   message: SipMessage,
   { callerTag, side }: { readonly callerTag: string; readonly side: SessionSide },
@@ -116,99 +134,21 @@ export function readReoffer(
   if (offer === undefined) return { ok: true, value: undefined };
   const flows = readFlows(offer, undefined, { rules, side });
   if (!flows.ok) return flows;
-  return { ok: true, value: { offer, flows: flows.value.map((flow) => reservation(flow, side)) } };
+  return { ok: true, value: { offer, flows: flows.value.map((flow) => askedFlow(flow, side)) } };
 }
 
-function offerOf(message: SipMessage, callerTag: string): Offer | undefined {
-  const sdp = sdpOf(message);
-  return sdp === undefined ? undefined : { by: message.fromTag === callerTag ? "caller" : "callee", sdp };
+function offerOf(message: SipMessage, callerTag: string | undefined): Offer | undefined {
+  const sdp = descriptionOf(message);
+  if (sdp === undefined) return undefined;
+  const sender = message.kind === "response" ? message.toTag : message.fromTag;
+  const cseq = message.cseq === undefined ? {} : { cseq: message.cseq.number };
+  return { by: sender === callerTag ? "caller" : "callee", sdp, ...cseq };
 }
 
-function sdpOf(message: SipMessage): string | undefined {
+/** The session description that a message carries, latin1. */
+export function descriptionOf(message: SipMessage): string | undefined {
   const isSdp = message.contentType?.toLowerCase() === "application/sdp";
   return isSdp && message.body.length > 0 ? message.body.toString("latin1") : undefined;
-}
-
-interface FlowContext {
-  readonly rules: ReadingRules;
-  readonly side: SessionSide;
-  readonly answerer?: string | undefined;
-}
-
-function readFlows(offer: Offer, answer: string | undefined, context: FlowContext): Reading<readonly MediaFlow[]> {
-  const { rules, side, answerer } = context;
-  let described: { readonly offer: SessionDescription; readonly answer: SessionDescription | undefined };
-  try {
-    const read = (sdp: string) => readSdp(Buffer.from(sdp, "latin1"));
-    described = { offer: read(offer.sdp), answer: answer === undefined ? undefined : read(answer) };
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    return refuse("mediaUnreadable", `session description: ${error.message}`);
-  }
-  const result = flowsOf(described.offer, described.answer, {
-    offerer: offer.by,
-    symmetric: rules.symmetric,
-    ...(answerer === undefined ? {} : { answererAddress: answerer }),
-  });
-  if (result.kind === "unusable") {
-    return refuse(result.reason === "insecure" ? "insecure" : "mediaUnacceptable", result.text);
-  }
-  const own = offer.by === localParty(side) ? described.offer : described.answer;
-  const stray = own === undefined ? undefined : strayAddress(own, rules);
-  if (stray !== undefined) return refuse("mediaUnacceptable", `media address ${stray} is not in this access network`);
-  return { ok: true, value: result.flows };
-}
-
-const localParty = (side: SessionSide): Party => (side === "originating" ? "caller" : "callee");
-
-const directionOf = (flow: MediaFlow, side: SessionSide): FlowDirection =>
-  flow.toward === localParty(side) ? "down" : "up";
-
-/** Nobody gets a class for packets of somebody else's network: the first address that our side named and is not ours. */
-function strayAddress(own: SessionDescription, { prefixes }: ReadingRules): string | undefined {
-  return namedAddresses(own).find((address) => !prefixes.some((prefix) => prefixContains(prefix, address)));
-}
-
-/** Where a party receives media, in the order of its description. */
-function namedAddresses(description: SessionDescription): readonly IpAddress[] {
-  const media = description.media.filter(({ port }) => port !== 0);
-  return media.flatMap((medium) => {
-    const place = mediaPlace(description, medium);
-    if (place.kind !== "place") return [];
-    return [place.address, place.rtcpAddress].filter((address) => address !== undefined);
-  });
-}
-
-const reservation = (flow: MediaFlow, side: SessionSide): AskedFlow => ({
-  direction: directionOf(flow, side),
-  traffic: flow.traffic,
-  key: flow.key,
-  ask: askOf(flow),
-});
-
-const askOf = ({ index, shared, media, component, sessionClass, need, least, security }: MediaFlow): FlowAsk => ({
-  index,
-  shared,
-  media,
-  isControl: component === "rtcp",
-  sessionClass,
-  need,
-  least,
-  security,
-});
-
-/** Where the offering party's first medium is. @param offer - one that could be read */
-function placesOf(offer: Offer, side: SessionSide): SessionAttemptFacts["places"] {
-  const description = readSdp(Buffer.from(offer.sdp, "latin1"));
-  const address = namedAddresses(description)[0];
-  if (address === undefined) return undefined;
-  return offer.by === localParty(side) ? { local: address } : { far: address };
-}
-
-function sessionFlow(flow: MediaFlow, side: SessionSide): AnsweredFlow[] {
-  if (flow.key === undefined || flow.gate === "closed") return [];
-  const { key, component, traffic } = flow;
-  return [{ key, component, direction: directionOf(flow, side), traffic, ask: askOf(flow) }];
 }
 
 /** Where the answerer's media will most likely come from: the address of its Contact. */
@@ -226,8 +166,3 @@ function uriAddress(text: string): string | undefined {
   const uri = parseSipUri(text);
   return uri?.user === undefined ? undefined : `${uri.user}@${uri.host}`.toLowerCase();
 }
-
-const refuse = (reason: RefusalReason, text: string): { readonly ok: false; readonly refusal: Refusal } => ({
-  ok: false,
-  refusal: { admitted: false, reason, text },
-});

@@ -15,15 +15,24 @@ import { DecodeError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
 import { type SessionId, sessionIdOf } from "../../model/session.js";
 import { seconds } from "../../model/units.js";
-import type { SipMessage, SipRequest, SipResponse } from "../../sip/message/message.js";
+import type { SipMessage, SipRequest } from "../../sip/message/message.js";
 import { refusalAnswer } from "../../sip/message/refusal.js";
 import { type Refresh, refreshOf } from "../liveness/session-timer.js";
-import { answerDirectives } from "../negotiation/granted-header.js";
+import { answerDirectives, untoldDirectives } from "../negotiation/granted-header.js";
 import type { SessionAnswer } from "../session-facts.js";
 import type { EndCause, SessionRecord } from "../session-record.js";
 import type { SessionService } from "../session-service.js";
 import { HandleTable } from "./handle-table.js";
-import { type ReadingRules, readAnswer, readInvite, readMessage, readReoffer } from "./message-reading.js";
+import {
+  descriptionOf,
+  type ReadingRules,
+  readAnswer,
+  readInvite,
+  readMessage,
+  readReoffer,
+  tellsGrants,
+} from "./message-reading.js";
+import { midDialog } from "./mid-dialog.js";
 import { noticeOf } from "./shed-decision.js";
 import { ShedTeller } from "./shed-teller.js";
 
@@ -156,7 +165,7 @@ export class SipLink {
     const answer = await this.#operate(record, event, message);
     if (answer.admitted) this.#refresh(session, message, req.lpdp.length === 0 ? "now" : "before");
     this.#trace(req, peer, session, "sent", "DEC");
-    return this.#answer(req, answer, isAccepted(message));
+    return this.#answer(req, answer, tellsGrants(message));
   }
 
   async #authorise(peer: PdpPeer, req: ReqMessage, invite: SipRequest): Promise<DecisionBody> {
@@ -180,13 +189,11 @@ export class SipLink {
     event: Exclude<SipEvent, "invite">,
     message: SipMessage,
   ): Promise<SessionAnswer> {
-    const { service, rules } = this.#options;
+    const { service } = this.#options;
     switch (event) {
       case "provisional":
-      case "answer": {
-        const answer = readAnswer(message, record, rules);
-        return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);
-      }
+      case "answer":
+        return this.#answered(record, message);
       case "reoffer":
         return this.#reoffer(record, message);
       case "bye":
@@ -199,21 +206,23 @@ export class SipLink {
     }
   }
 
+  #answered(record: SessionRecord, message: SipMessage): Promise<SessionAnswer> {
+    const { service, rules } = this.#options;
+    // The answer came before, as in a reliable provisional (RFC 3262 §5): who rings or accepts without another takes nothing back.
+    const isSaid = descriptionOf(message) === undefined && (record.reoffer ?? record.offer)?.answered === true;
+    if (isSaid) return Promise.resolve({ admitted: true, record });
+    const answer = readAnswer(message, record, rules);
+    return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);
+  }
+
   /** An offer inside the dialog is looked at, its answer takes effect, its refusal leaves things as they were. */
   async #reoffer(record: SessionRecord, message: SipMessage): Promise<SessionAnswer> {
     const { service, rules } = this.#options;
-    const isAck = message.kind === "request" && (message as SipRequest).method === "ACK";
-    if (message.kind === "response" || isAck) {
-      const refused = message.kind === "response" && (message as SipResponse).status >= 300;
-      // RFC 4028 §7.4: a refresh need not carry an offer, and its answer then changes nothing. An UPDATE's 2xx without a
-      // description answers no offer at all, also not one that was made and refused before (RFC 3311 §5.2).
-      const isUpdate = message.cseq?.method === "UPDATE";
-      const isRefresh = message.body.length === 0 && (record.reoffer === undefined || isUpdate);
-      if (refused || isRefresh) return { admitted: true, record };
-      const answer = readAnswer(message, record, rules);
-      return answer.ok ? service.reserve(record.id, answer.value) : service.refuseAnswer(record.id, answer.refusal);
-    }
     const callerTag = callerTagOf(message, record);
+    const said = midDialog(message, record, callerTag);
+    if (said.kind === "nothing") return { admitted: true, record };
+    if (said.kind === "failure") return service.withdraw(record.id);
+    if (said.kind === "answer") return this.#answered({ ...record, reoffer: said.to }, message);
     const offer = readReoffer(message, { callerTag, side: record.side }, rules);
     if (!offer.ok) return offer.refusal;
     if (offer.value === undefined) return { admitted: true, record };
@@ -240,14 +249,14 @@ export class SipLink {
     if (refresh !== undefined) this.#options.onRefresh?.(session, refresh, when);
   }
 
-  /** @param accepted - it is about a 2xx, which takes what was granted to the parties */
-  #answer(req: ReqMessage, answer: SessionAnswer, accepted = false): DecisionBody {
+  /** @param tells - it is about a response that takes what was granted to the parties, unless it is an offer itself */
+  #answer(req: ReqMessage, answer: SessionAnswer, tells = false): DecisionBody {
     const { agent } = this.#options;
     const directives = !answer.admitted
       ? this.#refusalDirectives(answer)
-      : accepted
+      : tells && answer.record.reoffer === undefined
         ? { ...grantDirectives(req, answer.record), ...answerDirectives(answer.record, agent) }
-        : grantDirectives(req, answer.record);
+        : { ...grantDirectives(req, answer.record), ...untoldDirectives(answer.record) };
     const decision: CopsDecision = {
       context: req.context,
       command: answer.admitted ? COMMAND.install : COMMAND.remove,
@@ -289,12 +298,6 @@ function grantDirectives(req: ReqMessage, record: SessionRecord): SipDirectives 
     ? { ...record.directives, session: record.id }
     : { addHeaders: [], removeHeaders: [], session: record.id };
 }
-
-/** Of the INVITE, or of a request in its dialog that carried an offer. */
-const isAccepted = (message: SipMessage): boolean =>
-  message.kind === "response" &&
-  Math.floor((message as SipResponse).status / 100) === 2 &&
-  message.cseq?.method !== "BYE";
 
 const causeOf = (event: "bye" | "cancel" | "failure" | "timeout" | "left", record: SessionRecord): EndCause =>
   record.refusal === undefined ? event : "refused";

@@ -24,13 +24,15 @@ describe("SIP directives", () => {
       refusal: { status: 503, phrase: "Full" },
       session,
       reason: "SIP",
+      untold: true,
     };
     const hex = `000a 0101 582d413a2031 0000
       0007 0201 566961 00
       0009 0301 7369703a62 000000
       000c 0401 01f70000 46756c6c
       0014 0501 30303131323233333434353536366666
-      0007 0601 534950 00`;
+      0007 0601 534950 00
+      0004 0901`;
     expect(encodeDirectives(directives).toString("hex")).toBe(octets(hex).toString("hex"));
     expect(decodeDirectives(octets(hex))).toEqual(directives);
   });
@@ -45,6 +47,7 @@ describe("SIP directives", () => {
       refusal: fc.record({ status: fc.integer({ min: 300, max: 699 }), phrase: line }),
       session: fc.constant(session),
       reason: line,
+      untold: fc.constant(true as const),
     },
     { requiredKeys: ["addHeaders", "removeHeaders"] },
   );
@@ -73,7 +76,7 @@ describe("SIP directives", () => {
     ["a status that does not refuse", "0008 0401 00c80000"],
     ["a refusal without a status", "0006 0401 01f7 0000"],
     ["a session id of other characters", "0014 0501 30303131323233333434353536365a5a"],
-    ["an unknown S-Num", "0004 0901"],
+    ["an unknown S-Num", "0004 0a01"],
     ["an unknown S-Type", "0004 0102"],
     ["a length below the header's", "0003 0101"],
     ["a length past the end", "0010 0101 413a2062"],

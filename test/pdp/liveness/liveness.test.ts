@@ -101,6 +101,17 @@ describe("watching over sessions", () => {
     liveness.close();
   });
 
+  it("ends a call that rings for longer than sessions may last, and tells no usage of it", async () => {
+    const { clock, ended, liveness, put } = world();
+    put(record(1, { answered: undefined, created: clock.now() }));
+    liveness.start();
+    await clock.pass(7_199_000);
+    expect([ended, liveness.usage()]).toEqual([[], []]);
+    await clock.pass(2_000);
+    expect(ended).toEqual([`${id(1)} expired`]);
+    liveness.close();
+  });
+
   it("tells what sessions carry now, in each direction, with the flows that they had before", async () => {
     const { clock, liveness, put } = world();
     put(record(1, { past: [installed(90, "up", { final: counters(7) }), installed(91, "down")] }));
@@ -205,8 +216,8 @@ describe("the facts of a session's life", () => {
     expect(media({ shed: { treatment: "bestEffort", at: 0 as Timestamp }, flows: [] })).toBe("none");
   });
 
-  it("are none before the answer, and when its end has begun", () => {
-    expect(lifeFacts(record(1, { answered: undefined }))).toBeUndefined();
+  it("are without media before the answer, and none when its end has begun", () => {
+    expect(lifeFacts(record(1, { answered: undefined }))).toMatchObject({ since: 0, media: "none" });
     expect(lifeFacts(record(1, { state: "releasing" }))).toBeUndefined();
     expect(lifeFacts(record(1, { shed: { treatment: "bye", at: 0 as Timestamp, cause: "left" } }))).toBeUndefined();
   });

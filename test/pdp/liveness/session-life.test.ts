@@ -21,7 +21,7 @@ const counters = (packets: number): FlowCounters => ({
   outOfProfile: ZERO_COUNTER,
 });
 const facts = (change: Partial<LifeFacts> = {}): LifeFacts => ({
-  answered: timestamp(START),
+  since: timestamp(START),
   media: "open",
   instances: [1, 2],
   direct: false,
@@ -123,6 +123,23 @@ describe("the life of a session", () => {
     expect(watch.end).toBeUndefined();
     for (let n = 1; n <= 10; n += 1) watch.report().tick();
     expect(watch.end).toBe("expired");
+  });
+
+  it("expires on hold in a direct dialog when a report says that nothing moves, RTCP neither", () => {
+    for (const rules of [RULES, {}]) {
+      const held = facts({ media: "held", instances: [2], direct: true });
+      const watch = new Watch(rules, held).refresh(90_000);
+      for (let n = 1; n <= 40; n += 1) watch.report(new Map([[2, counters(n)]])).tick();
+      expect(watch.end).toBeUndefined();
+      // A router that is away says nothing.
+      expect(watch.tick(600_000).end).toBeUndefined();
+      for (let n = 0; n < 8; n += 1) watch.report().tick();
+      expect(watch.end).toBe("expired");
+      const silent = new Watch(rules, held).refresh(90_000);
+      for (let n = 1; n <= 5; n += 1) expect(silent.report().tick().end).toBeUndefined();
+      expect(silent.report().end).toBe("expired");
+      expect(new Watch(rules, held).report(new Map(), 10_000_000).end, "without a timer").toBeUndefined();
+    }
   });
 
   it("has no timer after a 2xx without one (RFC 4028 §7.2)", () => {

@@ -10,6 +10,11 @@ const traffic = (rate: number, packetsPerSecond = 50): TrafficSpec => ({
   packetsPerSecond,
 });
 const range = (least: number, most: number): TrafficRange => ({ least: traffic(least), most: traffic(most) });
+const sumOf = (one: TrafficSpec = traffic(0), other: TrafficSpec = traffic(0)): TrafficSpec => ({
+  rate: bitsPerSecond(one.rate + other.rate),
+  burst: octets(one.burst + other.burst),
+  packetsPerSecond: one.packetsPerSecond + other.packetsPerSecond,
+});
 const rates = (specs: readonly TrafficSpec[] | undefined) => specs?.map(({ rate }) => rate);
 const within = (room: number) => (specs: readonly TrafficSpec[]) =>
   specs.reduce((sum, { rate }) => sum + rate, 0) <= room;
@@ -65,7 +70,12 @@ describe("the best that fits", () => {
             return layer2.reduce((sum, rate, index) => sum + (through[index] ? rate : 0), 0) <= room;
           });
         const found = bestFit(ranges, fits);
-        expect(found).toEqual(bestFit(ranges, fits));
+        // Twice each, so that there are some that are alike.
+        const twice = [...ranges, ...ranges];
+        const half = (specs: readonly TrafficSpec[]) =>
+          fits(ranges.map((_, index) => sumOf(specs[index], specs[index + ranges.length])));
+        const told = twice.map((each, index) => ({ ...each, kind: `like ${index % ranges.length}` }));
+        expect(bestFit(told, half)).toEqual(bestFit(twice, half));
         expect(found === undefined).toBe(!fits(ranges.map(({ least }) => least)));
         if (found === undefined) return;
         expect(fits(found)).toBe(true);
@@ -90,6 +100,16 @@ describe("the best that fits", () => {
       return within(100_000_000)(specs);
     });
     expect(asked).toBeLessThan(70);
+  });
+
+  it("asks once for all that are alike, where there is no room for another step", () => {
+    let asked = 0;
+    const alike = Array.from({ length: 30 }, () => ({ ...range(0, 100_000), kind: "alike" }));
+    bestFit(alike, (specs) => {
+      asked += 1;
+      return within(30 * 50_000)(specs);
+    });
+    expect(asked).toBeLessThan(15);
   });
 });
 

@@ -85,12 +85,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a range, and room for less at the callee's side": {
     offer: [RANGE],
     rooms: two({ voice: 31.9 }),
-    becomes: refused("invite 2", "noRoom"),
+    becomes: refused("invite 2", "rateUnavailable"),
   },
   "a range, and room for less at the caller's side": {
     offer: [RANGE],
     rooms: one({ voice: 31.9 }),
-    becomes: refused("invite 1", "noRoom"),
+    becomes: refused("invite 1", "rateUnavailable"),
   },
   "a range over IPv6, and less room at the callee's side": {
     offer: [RANGE],
@@ -101,7 +101,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   "one rate, and less room": {
     offer: [[TALK, rate("64")]],
     rooms: two({ voice: 63 }),
-    becomes: refused("invite 2", "noRoom"),
+    becomes: refused("invite 2", "rateUnavailable"),
   },
   "other rates in each direction": {
     offer: [[TALK, rate("80-32", "send"), rate("40", "recv")]],
@@ -138,13 +138,13 @@ const ROWS: Readonly<Record<string, Row>> = {
     offer: [RANGE],
     answer: [[TALK, rate("80-64")]],
     rooms: two({ voice: 50 }),
-    becomes: refused("answer 2", "noRoom"),
+    becomes: refused("answer 2", "rateUnavailable"),
   },
   "an answer that needs more than there is at the caller's side": {
     offer: [RANGE],
     answer: [[TALK, rate("80-64")]],
     rooms: one({ voice: 50 }),
-    becomes: refused("answer 1", "noRoom"),
+    becomes: refused("answer 1", "rateUnavailable"),
   },
   "an answer that declines class and needs": { offer: [RANGE], answer: [[]], becomes: granted([]) },
   "an answer that declines a class without which another rule serves": {
@@ -200,7 +200,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a pool of the class that is full, beside one that is not": {
     offer: [[FPS]],
     rooms: two({ game: 50 }),
-    becomes: refused("invite 2", "noRoom"),
+    becomes: refused("invite 2", "rateUnavailable"),
   },
   // Security; the tag of SRTP is in the rate.
   "a class that requires DTLS, without": { offer: [["sluice-class:safe"]], becomes: refused("invite 1", "insecure") },

@@ -48,7 +48,7 @@ describe("other needs in mid-session", () => {
   it("leave everything as it was when the offer is refused", async () => {
     const [caller] = await established(150);
     const before = caller.record;
-    expect(await caller.reoffer(offer(CLASS, need("300-200")))).toMatchObject({ reason: "noRoom" });
+    expect(await caller.reoffer(offer(CLASS, need("300-200")))).toMatchObject({ reason: "rateUnavailable" });
     const { steps, ...after } = caller.record;
     expect({ ...after, steps: steps.slice(0, -1) }).toEqual(before);
     expect(steps.at(-1)?.what).toBe("reoffer refused");
@@ -59,7 +59,7 @@ describe("other needs in mid-session", () => {
     const [caller] = await established(150);
     const { flows, needs, grants } = caller.record;
     await caller.reoffer(offer(CLASS, need("200-100")));
-    expect(await caller.answer(answer(CLASS, need("200-160")))).toMatchObject({ reason: "noRoom" });
+    expect(await caller.answer(answer(CLASS, need("200-160")))).toMatchObject({ reason: "rateUnavailable" });
     expect(caller.record).toMatchObject({ flows, needs, grants, reoffer: undefined, refusal: undefined });
     expect(caller.ledger.held(SESSION)).toEqual(needs);
     await caller.service.release(SESSION, "bye");

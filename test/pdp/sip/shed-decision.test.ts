@@ -20,7 +20,7 @@ describe("the decision about a session that was shed", () => {
       reason: 'Preemption ;cause=2 ;text="Reserved Resources Preempted"',
       refusal: { status: 503 },
       addHeaders: [
-        { name: "Warning", value: expect.stringMatching(/^399 pol1\.a\.example "[^"]+"$/) },
+        { name: "Warning", value: expect.stringMatching(/^370 pol1\.a\.example "[^"]+"$/) },
         { name: "Retry-After" },
       ],
       session: id,

@@ -1,173 +1,7 @@
 /** A proxy over COPS and its policy server: session timers that pass, and sessions that the server ended. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { COMMAND } from "../../../src/cops/codec/codes.js";
-import type { DecMessage } from "../../../src/cops/codec/message.js";
-import { DEFAULT_COPS_LIMITS } from "../../../src/cops/endpoint/limits.js";
-import { PdpServer } from "../../../src/cops/endpoint/pdp-server.js";
-import { PepClient } from "../../../src/cops/endpoint/pep-client.js";
-import {
-  aaaContext,
-  DEFAULT_SIP_CLIENT_TYPE,
-  dialogHandle,
-  ldpContext,
-  type SipEvent,
-} from "../../../src/cops/sip/codes.js";
-import { decodeDirectives } from "../../../src/cops/sip/directives.js";
-import { SYSTEM_CLOCK } from "../../../src/model/clock.js";
-import { parsePrefix } from "../../../src/model/ip.js";
-import { SILENT_LOGGER } from "../../../src/model/log.js";
-import { type SessionId, sessionIdOf } from "../../../src/model/session.js";
-import { dscp, kilobitsPerSecond, millis, octets } from "../../../src/model/units.js";
-import { LocalAuthority } from "../../../src/pdp/authority-local.js";
-import { AdmissionLedger } from "../../../src/pdp/ledger.js";
-import { policyServer } from "../../../src/pdp/policy-server.js";
-import { RouterLink } from "../../../src/pdp/router/router-link.js";
-import { RuleBook } from "../../../src/pdp/rules.js";
-import { SessionService } from "../../../src/pdp/session-service.js";
-import { SessionStore } from "../../../src/pdp/session-store.js";
-import { SipLink } from "../../../src/pdp/sip/sip-link.js";
-import { MemoryRouter } from "../memory-router.js";
-
-const parts = { clock: SYSTEM_CLOCK, log: SILENT_LOGGER };
-const CALL = "call-1";
-const id: SessionId = sessionIdOf(CALL, "a");
-
-const sdp = (address: string) =>
-  ["v=0", `o=- 1 1 IN IP4 ${address}`, "s=-", `c=IN IP4 ${address}`, "t=0 0", "m=audio 6000 RTP/AVP 0", ""].join(
-    "\r\n",
-  );
-
-function message(start: string, cseq: string, more: readonly string[], body = ""): Buffer {
-  const lines = [
-    start,
-    "Via: SIP/2.0/UDP 10.1.0.10;branch=z9hG4bK1",
-    "From: <sip:alice@a.example>;tag=a",
-    `To: <sip:bob@b.example>${start.startsWith("INVITE") && cseq === "1 INVITE" ? "" : ";tag=b"}`,
-    `Call-ID: ${CALL}`,
-    `CSeq: ${cseq}`,
-    "Max-Forwards: 70",
-    "Contact: <sip:bob@10.3.0.10>",
-    ...more,
-    ...(body === "" ? [] : ["Content-Type: application/sdp"]),
-    `Content-Length: ${body.length}`,
-  ];
-  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`);
-}
-const INVITE = message("INVITE sip:bob@b.example SIP/2.0", "1 INVITE", [], sdp("10.1.0.10"));
-const ok = (cseq: string, more: readonly string[], body = sdp("10.3.0.10")) =>
-  message("SIP/2.0 200 OK", cseq, more, body);
-const directivesOf = (dec: DecMessage) => decodeDirectives(dec.decisions[0]?.clientSpecific ?? Buffer.alloc(0));
-
-let directory: string;
-let closing: (() => unknown)[];
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "sluice-sip-link-"));
-  closing = [];
-});
-afterEach(async () => {
-  for (const close of closing.toReversed()) await close();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-async function world() {
-  const store = new SessionStore(join(directory, "pdp.db"));
-  const router = new MemoryRouter();
-  const refreshes: string[] = [];
-  const service: SessionService = new SessionService({
-    rules: new RuleBook([{ name: "calls", from: "*", to: "*", treatment: "assured", class: "voice" }], "refuse"),
-    classes: new Map([["voice", { name: "voice", pool: "voice" }]]),
-    ledger: new AdmissionLedger([{ name: "voice", rate: kilobitsPerSecond(1000) }]),
-    authority: new LocalAuthority(() => store.nextNumber("transaction")),
-    enforcement: router,
-    store,
-    linkOverhead: octets(14),
-    ...parts,
-    settle: () => undefined,
-    onShed: (record) => sip.shed(record),
-    directivesOf: () => ({ addHeaders: [], removeHeaders: [] }),
-  });
-  router.service = service;
-  const sip: SipLink = new SipLink({
-    service,
-    rules: { domain: "a.example", prefixes: [parsePrefix("10.1.0.0/16")!], symmetric: true },
-    ...parts,
-    agent: "pol1.a.example",
-    onRefresh: (session, { interval }, when) => refreshes.push(`${session} ${interval} ${when}`),
-  });
-  const link = new RouterLink({
-    router: "r1",
-    pools: [{ id: 1, name: "voice", rate: kilobitsPerSecond(1000) }],
-    classes: [{ name: "voice", pool: "voice", dscp: dscp(46), outOfProfile: { action: "drop" } }],
-    timeout: millis(1000),
-    log: SILENT_LOGGER,
-    sessions: () => [],
-    events: () => service,
-  });
-  const server = new PdpServer(
-    {
-      address: "127.0.0.1",
-      port: 0,
-      ...parts,
-      limits: DEFAULT_COPS_LIMITS,
-      clientTypes: [DEFAULT_SIP_CLIENT_TYPE],
-    },
-    policyServer({ sip, router: link, routerName: "r1", keepAlive: 30, log: SILENT_LOGGER }),
-  );
-  const port = await server.listen();
-  closing.push(
-    () => store.close(),
-    () => server.close(),
-  );
-  return { service, router, refreshes, port };
-}
-
-/** Says again what it holds when it is asked, and reports on every decision. */
-async function proxy(port: number, restated?: Buffer) {
-  const decided: DecMessage[] = [];
-  let synchronized = 0;
-  const client: PepClient = new PepClient(
-    {
-      servers: [{ address: "127.0.0.1", port }],
-      pepId: "sip1.a.example",
-      clientType: DEFAULT_SIP_CLIENT_TYPE,
-      ...parts,
-      limits: DEFAULT_COPS_LIMITS,
-      requestTimeout: millis(2000),
-      reconnect: { min: millis(10), max: millis(50) },
-    },
-    {
-      up: () => undefined,
-      down: () => undefined,
-      decision: (dec) => {
-        decided.push(dec);
-        client.report(dec.handle, { type: "success", solicited: true });
-      },
-      synchronize: () => {
-        const again =
-          restated === undefined ? undefined : ask("answer", restated, [{ command: COMMAND.install, flags: 0 }]);
-        void Promise.resolve(again).then(() => {
-          client.synchronizeComplete();
-          synchronized += 1;
-        });
-      },
-    },
-  );
-  const ask = (event: SipEvent, octets: Buffer, lpdp: { command: number; flags: number }[] = []) =>
-    client.request({
-      handle: dialogHandle(1),
-      context: event === "invite" ? aaaContext() : ldpContext(event),
-      signaled: [octets],
-      lpdp,
-    });
-  closing.push(() => client.close());
-  client.start();
-  await vi.waitFor(() => expect(synchronized).toBe(1), 5000);
-  const report = (octets: Buffer) => client.report(dialogHandle(1), { type: "success", signaled: [octets] });
-  return { client, decided, ask, report };
-}
+import { directivesOf, INVITE, id, message, ok, proxy, sdp, world } from "./sip-world.js";
 
 describe("session timers that pass a proxy", () => {
   it("are read from the answer, from its report, and from what answers offers", async () => {
@@ -233,6 +67,106 @@ describe("session timers that pass a proxy", () => {
     refreshes.length = 0;
     await proxy(port, answer);
     expect(refreshes).toEqual([`${id} 1800000 before`]);
+  });
+});
+
+describe("a re-INVITE without an offer", () => {
+  /** G.722 with a rate of its own. @param port - of the media */
+  const other = (address: string, port: number, rate: number) =>
+    sdp(address).replace("audio 6000", `audio ${port}`).replace("m=", `b=TIAS:${rate}\r\na=maxprate:50\r\nm=`);
+  /** In a request of bob, or what answers it. */
+  const fromBob = (octets: Buffer) =>
+    Buffer.from(octets.toString().replace(/From: (.*)\r\nTo: (.*)\r\n/, "From: $2\r\nTo: $1\r\n"));
+
+  async function inUse(rate?: number) {
+    const { service, router, port, refreshes } = await world(rate);
+    const { ask } = await proxy(port);
+    await ask("invite", INVITE);
+    await ask("answer", ok("1 INVITE", []));
+    const before = service.get(id)!;
+    const decide = async (octets: Buffer) => {
+      const dec = await ask("reoffer", octets);
+      const { refusal } = directivesOf(dec);
+      return dec.decisions[0]?.command === COMMAND.install ? "granted" : `refused ${refusal?.status}`;
+    };
+    const ends = () => service.get(id)?.flows.map(({ flow }) => `${flow.key.source.port}>${flow.key.destination.port}`);
+    return { service, router, refreshes, before, decide, ends };
+  }
+  const ack = (cseq: number, body: string) => message("ACK sip:bob@10.3.0.10 SIP/2.0", `${cseq} ACK`, [], body);
+
+  it("has its offer in the 2xx, whose answer in the ACK takes effect", async () => {
+    const { service, router, before, decide, ends } = await inUse();
+    const offer = other("10.3.0.10", 7000, 40_000);
+    expect(await decide(ok("2 INVITE", [], offer))).toBe("granted");
+    expect(service.get(id)).toMatchObject({
+      flows: before.flows,
+      needs: before.needs,
+      reoffer: { by: "callee", cseq: 2 },
+    });
+    expect(router.changes).toHaveLength(1);
+    expect(await decide(ack(2, other("10.1.0.10", 8000, 40_000)))).toBe("granted");
+    expect(ends()).toEqual(expect.arrayContaining(["8000>7000", "7000>8000"]));
+    expect(service.get(id)).toMatchObject({ offer: { by: "callee", sdp: offer }, reoffer: undefined });
+    expect(router.changes).toHaveLength(2);
+    // Said again by a proxy that synchronises.
+    expect(await decide(ack(2, other("10.1.0.10", 8000, 40_000)))).toBe("granted");
+    expect(router.changes).toHaveLength(2);
+  });
+
+  it("may come from the callee: then the caller offers", async () => {
+    const { service, decide, ends } = await inUse();
+    // The same number as the caller's INVITE had.
+    expect(await decide(fromBob(ok("1 INVITE", [], other("10.1.0.10", 8000, 40_000))))).toBe("granted");
+    expect(service.get(id)?.reoffer).toMatchObject({ by: "caller", cseq: 1 });
+    expect(await decide(fromBob(ack(1, other("10.3.0.10", 7000, 40_000))))).toBe("granted");
+    expect(ends()).toEqual(expect.arrayContaining(["8000>7000", "7000>8000"]));
+  });
+
+  it("is refused with its offer where there is no room for that, and what was agreed stays", async () => {
+    const { service, router, before, decide } = await inUse(200);
+    expect(await decide(ok("2 INVITE", [], other("10.3.0.10", 7000, 900_000)))).toBe("refused 503");
+    const needed = sdp("10.3.0.10").replace("RTP/AVP 0\r\n", "RTP/AVP 0\r\na=sluice-need:sendrecv rate=900-800\r\n");
+    expect(await decide(ok("3 INVITE", [], needed))).toBe("refused 580");
+    expect(service.get(id)).toMatchObject({ flows: before.flows, needs: before.needs, reoffer: undefined });
+    // The proxy has answered for it.
+    expect(await decide(message("SIP/2.0 580 Precondition Failure", "3 INVITE", []))).toBe("granted");
+    expect(router.changes).toHaveLength(1);
+  });
+
+  it("stays as it was where the answer in the ACK is refused, or never comes", async () => {
+    const { service, router, before, decide, ends } = await inUse();
+    const offer = other("10.3.0.10", 7000, 40_000);
+    await decide(ok("2 INVITE", [], offer));
+    expect(await decide(ack(2, other("192.0.2.1", 8000, 40_000)))).toBe("refused 488");
+    expect(service.get(id)).toMatchObject({ flows: before.flows, reoffer: undefined, state: "reserved" });
+    await decide(ok("3 INVITE", [], offer));
+    expect([service.get(id)?.flows, router.changes.length]).toEqual([before.flows, 1]);
+    // The next one begins anew.
+    await decide(ok("4 INVITE", [], other("10.3.0.10", 7002, 40_000)));
+    await decide(ack(4, other("10.1.0.10", 8002, 40_000)));
+    expect(ends()).toEqual(expect.arrayContaining(["8002>7002", "7002>8002"]));
+  });
+
+  it("is told from one with an offer that failed before it, as by glare (RFC 3261 §14.1)", async () => {
+    const { service, router, before, decide, ends } = await inUse();
+    const invite = message("INVITE sip:bob@10.3.0.10 SIP/2.0", "2 INVITE", [], other("10.1.0.10", 9000, 40_000));
+    await decide(invite);
+    await decide(fromBob(invite));
+    await decide(message("SIP/2.0 491 Request Pending", "2 INVITE", []));
+    await decide(fromBob(message("SIP/2.0 491 Request Pending", "2 INVITE", [])));
+    expect(service.get(id)).toMatchObject({ flows: before.flows, offer: before.offer, reoffer: undefined });
+    expect(router.changes).toHaveLength(1);
+    await decide(ok("3 INVITE", [], other("10.3.0.10", 7000, 40_000)));
+    await decide(ack(3, other("10.1.0.10", 8000, 40_000)));
+    expect(ends()).toEqual(expect.arrayContaining(["8000>7000", "7000>8000"]));
+  });
+
+  it("only refreshes the session where its 2xx has no offer either", async () => {
+    const { service, router, refreshes, before, decide } = await inUse();
+    refreshes.length = 0;
+    expect(await decide(ok("2 INVITE", ["Session-Expires: 1800"], ""))).toBe("granted");
+    expect(refreshes).toEqual([`${id} 1800000 now`]);
+    expect([service.get(id), router.changes.length]).toEqual([before, 1]);
   });
 });
 

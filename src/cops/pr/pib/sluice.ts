@@ -33,6 +33,10 @@ const sessionId: Syntax<SessionId> = {
   },
 };
 
+const addressFamily = enumerated({ ipv4: 1, ipv6: 2 });
+/** 4 or 16 octets, as the row's `addrType` says. */
+const address = octetString(4, 16);
+
 /**
  * Ties a flow to its session, so that a router can show whose it is, and says what the DiffServ PIB has no room for.
  * The instance is the flow's number.
@@ -74,9 +78,9 @@ export const sluiceUsage = base("sluiceUsage", "3", "report-only", {
 export const sluiceAggregate = base("sluiceAggregate", "4", "install", {
   /** The sluicePool row that it is for. */
   pool: attribute(2, prid),
-  addrType: attribute(3, enumerated({ ipv4: 1, ipv6: 2 })),
-  /** The other edge: 4 or 16 octets, as `addrType` says. */
-  remoteAddr: attribute(4, octetString(4, 16)),
+  addrType: attribute(3, addressFamily),
+  /** The other edge. */
+  remoteAddr: attribute(4, address),
   dscp: attribute(5, integer(0, 63)),
   rate: attribute(6, unsigned32(1)),
   /** Octets. */
@@ -116,10 +120,10 @@ export const sluiceAggregateState = base("sluiceAggregateState", "5", "report-on
 export const sluiceTunnel = base("sluiceTunnel", "6", "install", {
   name: attribute(2, text(1, 64)),
   kind: attribute(3, enumerated({ ipip: 1, gre: 2, fou: 3, gue: 4, vxlan: 5 })),
-  addrType: attribute(4, enumerated({ ipv4: 1, ipv6: 2 })),
-  /** Both ends of the outer packet: 4 or 16 octets, as `addrType` says. */
-  localAddr: attribute(5, octetString(4, 16)),
-  remoteAddr: attribute(6, octetString(4, 16)),
+  addrType: attribute(4, addressFamily),
+  /** Both ends of the outer packet. */
+  localAddr: attribute(5, address),
+  remoteAddr: attribute(6, address),
   /** 0 with a kind that has no ports. */
   sourcePort: attribute(7, integer(0, 0xffff)),
   destinationPort: attribute(8, integer(0, 0xffff)),
@@ -134,9 +138,9 @@ export const sluiceTunnel = base("sluiceTunnel", "6", "install", {
 export const sluiceProbe = base("sluiceProbe", "7", "install", {
   /** The sluicePool row whose queue the test packets go through. */
   pool: attribute(2, prid),
-  addrType: attribute(3, enumerated({ ipv4: 1, ipv6: 2 })),
-  /** The reflector at the other edge: 4 or 16 octets, as `addrType` says. */
-  remoteAddr: attribute(4, octetString(4, 16)),
+  addrType: attribute(3, addressFamily),
+  /** The reflector at the other edge. */
+  remoteAddr: attribute(4, address),
   remotePort: attribute(5, integer(1, 0xffff)),
   dscp: attribute(6, integer(0, 63)),
   /** Milliseconds between test packets. */
