@@ -6,7 +6,7 @@ export type SdpDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 export interface SdpBandwidth {
   /** b=AS: kbit/s, IP, UDP and RTP headers included (RFC 8866 §5.8). */
   readonly as?: number;
-  /** b=TIAS: bit/s, without IP and UDP headers (RFC 3890 §6.2). */
+  /** b=TIAS: bit/s of payload, without the headers of RTP, UDP and IP (RFC 3890 §6.2.2). */
   readonly tias?: number;
   /** b=RS, b=RR: bit/s of RTCP (RFC 3556 §2). */
   readonly rs?: number;

@@ -7,6 +7,7 @@ import type { SdpBandwidth, SdpCodec, SdpMedia, SessionDescription } from "./des
 import type { MediaFlow, Party } from "./media-flow.js";
 import { merged } from "./merged-flows.js";
 import { mediaPlace, type Place, type Unusable, unusable } from "./places.js";
+import { mandatoryNetworks } from "./quality/mandatory.js";
 import { type MediumQuality, mediumQuality } from "./quality/medium.js";
 import { type MediaReservation, mediaReservation } from "./quality/reservation.js";
 import { addTraffic, rtcpTraffic } from "./rates.js";
@@ -125,12 +126,15 @@ function directionFlows(pair: Pair, toward: Party, options: FlowOptions): MediaF
   const rtcp = isRtp ? rtcpTraffic(bandwidth.bandwidth, reserved.traffic) : undefined;
   const muxed = pair.offered.rtcpMux && pair.answered?.rtcpMux === true;
   const gate = isOpen(pair, towardOfferer) ? "open" : "closed";
+  const networks = mandatoryNetworks(pair.offered, pair.answered, options.offerer ?? "caller");
+  const mandatory = towardOfferer ? networks.towardOfferer : networks.towardAnswerer;
   const common = {
     toward,
     media: pair.offered.kind,
     index: pair.index,
     security: quality.security,
     ...(quality.sessionClass === undefined ? {} : { sessionClass: quality.sessionClass }),
+    ...(mandatory.length === 0 ? {} : { mandatory }),
   };
   const flows: MediaFlow[] = [];
   for (let nth = 0; nth < pair.offered.portCount; nth += 1) {

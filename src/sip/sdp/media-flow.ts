@@ -25,6 +25,8 @@ export interface MediaFlow {
   readonly sessionClass?: string;
   /** Traffic at the worst acceptable rate; absent where there is no range. */
   readonly least?: TrafficSpec;
+  /** Whose access networks have to reserve for it before the callee is alerted (RFC 3312); absent: nobody's. */
+  readonly mandatory?: readonly Party[];
   /** What the descriptions give; the lowest of the media that share the flow. Always told by `flowsOf`. */
   readonly security?: MediaSecurity;
   /** Further m= lines whose packets travel in it (BUNDLE, RFC 9143). */

@@ -25,6 +25,7 @@ function together(first: MediaFlow, next: MediaFlow): MediaFlow {
   const least = leastTogether(first, next);
   const others = [...(first.shared ?? []), ...(next.index === first.index ? [] : [next.index])];
   const sessionClass = first.sessionClass ?? next.sessionClass;
+  const mandatory = [...new Set([...(first.mandatory ?? []), ...(next.mandatory ?? [])])];
   return {
     ...rest,
     gate: first.gate === "open" || next.gate === "open" ? "open" : "closed",
@@ -34,6 +35,7 @@ function together(first: MediaFlow, next: MediaFlow): MediaFlow {
     ...(need === undefined ? {} : { need }),
     ...(least === undefined ? {} : { least }),
     ...(sessionClass === undefined ? {} : { sessionClass }),
+    ...(mandatory.length === 0 ? {} : { mandatory }),
   };
 }
 

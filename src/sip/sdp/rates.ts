@@ -51,9 +51,9 @@ export function mediaTraffic(parts: RateParts, needed?: BitsPerSecond): TrafficS
 }
 
 /** bit/s that b= allows; undefined without b=. */
-function statedRate({ bandwidth, family }: RateParts, packets: number): number | undefined {
-  // RFC 3890 §6.4: TIAS plus the lower layers' headers for each packet; it wins over AS, being exact.
-  if (bandwidth.tias) return bandwidth.tias + packets * (IP_OCTETS[family] + UDP_OCTETS) * 8;
+function statedRate({ bandwidth, receiver, family }: RateParts, packets: number): number | undefined {
+  // RFC 3890 §6.2.2, §6.4: TIAS is the RTP payload alone, to which each packet's headers come, RTP's too; it wins over AS, being exact.
+  if (bandwidth.tias) return bandwidth.tias + packets * headerOctets(receiver, family) * 8;
   // RFC 8866 §5.8 with RFC 3550 §6.2: AS counts IP and UDP headers already.
   return bandwidth.as ? bandwidth.as * 1000 : undefined;
 }

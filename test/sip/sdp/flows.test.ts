@@ -267,7 +267,7 @@ describe("rates at layer 3", () => {
 
   it("prefers TIAS with its headers, then AS, then the table", () => {
     expect(audio("PCMU/8000", "b=AS:100")).toBe(100_000);
-    expect(audio("PCMU/8000", "b=AS:100", "b=TIAS:64000", "a=maxprate:50")).toBe(64_000 + 50 * 28 * 8);
+    expect(audio("PCMU/8000", "b=AS:100", "b=TIAS:64000", "a=maxprate:50")).toBe(64_000 + 50 * 40 * 8);
     expect(rate("b=AS:90", "m=audio 4000 RTP/AVP 0")).toBe(90_000);
     expect(rate("b=AS:900", "m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 96")).toBe(80_000);
     expect(rate("m=video 4002 RTP/AVP 96", "a=rtpmap:96 H264/90000", "b=AS:768")).toBe(768_000);
