@@ -2,7 +2,7 @@
 
 import type { MessageEvent } from "../../src/model/event.js";
 import { SILENT_LOGGER } from "../../src/model/log.js";
-import { responseTo } from "../../src/sip/message/build.js";
+import { type ExtraHeader, responseTo } from "../../src/sip/message/build.js";
 import type { SipMessage, SipRequest, SipResponse } from "../../src/sip/message/message.js";
 import { parseMessage } from "../../src/sip/message/parse.js";
 import { ProxyCore } from "../../src/sip/proxy/core.js";
@@ -187,12 +187,17 @@ export class Lab {
     return found.message as SipRequest;
   }
 
-  async bobAnswers(request: SipRequest, status: number, options: { body?: string; tag?: string } = {}): Promise<void> {
+  async bobAnswers(
+    request: SipRequest,
+    status: number,
+    options: { body?: string; tag?: string; headers?: readonly ExtraHeader[] } = {},
+  ): Promise<void> {
     let response = responseTo(request, status, {
       toTag: options.tag ?? "b1",
       headers: [{ name: "Contact", value: `<sip:bob@${BOB.address}:${BOB.port}>` }],
     });
     for (const route of request.recordRoutes) response = response.addHeader("Record-Route", route);
+    for (const { name, value } of options.headers ?? []) response = response.addHeader(name, value);
     const text = response.toBuffer().toString("latin1");
     const body = options.body ?? "";
     const whole = text.replace("Content-Length: 0\r\n\r\n", `Content-Length: ${body.length}\r\n\r\n${body}`);

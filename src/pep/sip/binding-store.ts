@@ -1,10 +1,10 @@
 /**
- * Registrations that outlive a restart. Written together a moment after they were made: an agent whose last refresh was
+ * Registrations that outlive a restart, and who has ever had one. Written together a moment after they were made: an agent whose last refresh was
  * lost with the power is known by the one before, and refreshes again.
  */
 import type { Clock, Timer } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
-import { millis } from "../../model/units.js";
+import { millis, seconds } from "../../model/units.js";
 import type { AddressOfRecord, Binding } from "../../sip/registrar/binding.js";
 import type { BindingStore } from "../../sip/registrar/registrar.js";
 import { type Database, type Migration, openDatabase, type Statement } from "../../store/database.js";
@@ -14,7 +14,15 @@ const MIGRATIONS: readonly Migration[] = [
     name: "bindings",
     up: "CREATE TABLE user (aor TEXT PRIMARY KEY, bindings TEXT NOT NULL) STRICT",
   },
+  {
+    name: "users without bindings",
+    up: "ALTER TABLE user ADD COLUMN seen REAL NOT NULL DEFAULT 0",
+  },
 ];
+
+const NONE = "[]";
+/** A user who was not seen for so long is a name that nobody has: 400 days. */
+const FORGET_AFTER = seconds(400 * 86_400);
 
 /** Between two writes: what comes meanwhile shares a transaction. */
 const PAUSE = millis(50);
@@ -29,8 +37,7 @@ export interface SqliteBindingStoreOptions {
 export class SqliteBindingStore implements BindingStore {
   readonly #options: SqliteBindingStoreOptions;
   readonly #database: Database;
-  readonly #upsert: Statement<[string, string]>;
-  readonly #delete: Statement<[string]>;
+  readonly #upsert: Statement<[string, string, number]>;
   readonly #waiting = new Map<AddressOfRecord, readonly Binding[]>();
   #timer: Timer | undefined;
 
@@ -38,9 +45,16 @@ export class SqliteBindingStore implements BindingStore {
     this.#options = options;
     this.#database = openDatabase(options.path, MIGRATIONS);
     this.#upsert = this.#database.prepare(
-      "INSERT INTO user (aor, bindings) VALUES (?, ?) ON CONFLICT (aor) DO UPDATE SET bindings = excluded.bindings",
+      `INSERT INTO user (aor, bindings, seen) VALUES (?, ?, ?)
+       ON CONFLICT (aor) DO UPDATE SET bindings = excluded.bindings, seen = excluded.seen`,
     );
-    this.#delete = this.#database.prepare("DELETE FROM user WHERE aor = ?");
+    const forgotten = options.clock.now() - FORGET_AFTER;
+    this.#database.prepare("DELETE FROM user WHERE bindings = ? AND seen < ?").run(NONE, forgotten);
+  }
+
+  users(): readonly AddressOfRecord[] {
+    const rows = this.#database.prepare("SELECT aor FROM user ORDER BY seen").all() as { aor: AddressOfRecord }[];
+    return rows.map(({ aor }) => aor);
   }
 
   load(): readonly Binding[] {
@@ -65,10 +79,8 @@ export class SqliteBindingStore implements BindingStore {
     const changes = [...this.#waiting];
     this.#waiting.clear();
     const write = this.#database.transaction(() => {
-      for (const [aor, bindings] of changes) {
-        if (bindings.length === 0) this.#delete.run(aor);
-        else this.#upsert.run(aor, JSON.stringify(bindings));
-      }
+      const now = this.#options.clock.now();
+      for (const [aor, bindings] of changes) this.#upsert.run(aor, JSON.stringify(bindings), now);
     });
     try {
       write.immediate();

@@ -26,6 +26,8 @@ export interface PepDialog {
   readonly end?: Notice;
   /** Session description of the last answer that was decided on. */
   readonly answer: string | undefined;
+  /** Of that answer the parties are yet to hear what was granted. */
+  readonly untold?: boolean;
   /** What the policy server has said of a session whose bandwidth it took back: said again, it is no news. */
   readonly shed?: "bestEffort" | "bye";
 }

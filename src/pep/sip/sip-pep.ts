@@ -7,7 +7,7 @@
  *     │          │                    ▲───────────────granted───┘ refused: the proxy ends the call
  *     │          └─refused: DRQ       │
  *     └─no answer, onLoss bestEffort─▶ unpoliced
- *  policed ──DEC, unasked──▶ policed: the parties are told, or BYE to both
+ *  policed ──DEC, unasked──▶ policed: the parties are told, or BYE to both; ending, if they cannot be reached
  *  policed ──BYE, CANCEL, failure, time-out──▶ ending ──REQ noLDP, DEC──▶ RPT, DRQ, forgotten
  *  ending ──no answer──▶ ending, asked again after a while, and after the next synchronisation
  * ```
@@ -101,9 +101,12 @@ export class SipPep implements ProxyPolicy, PepHandlers {
   }
 
   async response(context: DialogContext, response: SipResponse): Promise<ResponseVerdict> {
-    const dialog = this.#options.store.get(context.session);
-    if (dialog === undefined || dialog.phase !== "policed") return { forward: true };
+    const { store } = this.#options;
+    const dialog = store.get(context.session);
     const isAnswer = response.status >= 200;
+    // Nobody else knows its tags after a restart, and its BYE would be a stranger's.
+    if (dialog?.phase === "unpoliced" && isAnswer) store.save({ ...dialog, context, answered: true });
+    if (dialog?.phase !== "policed") return FORWARD;
     const event = isAnswer ? ("answer" as const) : ("provisional" as const);
     const verdict = isNews(dialog, response)
       ? await this.#reserve(dialog, context, { event, message: response })
@@ -177,6 +180,8 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     const now = order.do === "notify" ? "bestEffort" : "bye";
     log.warn("proxy.session-shed", { session, treatment: now, done: done === true });
     if (done === true) store.save({ ...dialog, shed: now });
+    // Perhaps no BYE of its parties ever passes here: what is held for them goes all the same.
+    else if (order.do === "hangUp") this.#release(store.save({ ...dialog, phase: "ending" }));
     return done === true;
   }
 
@@ -233,7 +238,7 @@ export class SipPep implements ProxyPolicy, PepHandlers {
     if (ruling.granted && current?.phase === "policed") {
       const answer = message.kind === "response" && message.body.length > 0 ? bodyOf(message) : current.answer;
       const last = noticeOf(event, message);
-      this.#options.store.save({ ...current, context, last, answer });
+      this.#options.store.save({ ...current, context, last, answer, untold: ruling.directives.untold === true });
     }
     return responseVerdict(ruling);
   }
@@ -266,11 +271,13 @@ export class SipPep implements ProxyPolicy, PepHandlers {
   #letGoLater(session: SessionId): void {
     this.#options.clock.after(LET_GO_AGAIN, () => {
       const dialog = this.#options.store.get(session);
-      if (dialog?.phase !== "ending") return;
-      this.#letGo(dialog).catch((error: unknown) =>
-        this.#options.log.error("proxy.release-failed", { session, error }),
-      );
+      if (dialog?.phase === "ending") this.#release(dialog);
     });
+  }
+
+  #release(dialog: PepDialog): void {
+    const { session } = dialog.context;
+    this.#letGo(dialog).catch((error: unknown) => this.#options.log.error("proxy.release-failed", { session, error }));
   }
 
   async #ask(session: SessionId, handle: number, event: SipEvent, message: Buffer, why?: "restate"): Promise<Ruling> {
@@ -315,8 +322,12 @@ const noticeOf = (event: SipEvent, message: SipMessage): Notice => ({
 
 const bodyOf = (message: SipMessage): string => message.body.toString("latin1");
 
-/** A response changes something if it is the first, or carries a session description that was not decided on. */
-function isNews(dialog: PepDialog, response: SipResponse): boolean {
-  if (dialog.last.event === "invite") return true;
-  return response.body.length > 0 && bodyOf(response) !== dialog.answer;
+/**
+ * A response changes something if it is the first, or carries a session description that was not decided on. A 2xx with one that
+ * was (RFC 3261 §13.2.1) is what tells the parties of it, if nothing has before.
+ */
+function isNews({ last, answer, untold }: PepDialog, response: SipResponse): boolean {
+  if (last.event === "invite") return true;
+  if (response.body.length === 0) return false;
+  return bodyOf(response) !== answer || (untold === true && response.status >= 200);
 }

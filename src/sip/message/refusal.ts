@@ -13,8 +13,8 @@ export interface RefusalAnswer {
  * @param agent - name of the host that refuses
  */
 export function refusalAnswer(reason: RefusalReason, text: string, agent: string): RefusalAnswer {
-  const { status, phrase, retryAfter } = refusalStatus(reason);
-  const warning = { name: "Warning", value: `399 ${agent} "${text.replace(/["\\\r\n]/g, "'")}"` };
+  const { status, phrase, warnCode, retryAfter } = refusalStatus(reason);
+  const warning = { name: "Warning", value: `${warnCode} ${agent} "${text.replace(/["\\\r\n]/g, "'")}"` };
   const retry = retryAfter === undefined ? [] : [{ name: "Retry-After", value: String(retryAfter) }];
   return { status, phrase, headers: [warning, ...retry] };
 }

@@ -42,16 +42,18 @@ export class Call {
   /** Set while this proxy ends the dialog itself. */
   ender: DialogEnder | undefined;
   private readonly notices = new Map<DialogParty, readonly ExtraHeader[]>();
-  /** What the ACK of a party's last INVITE is to carry. */
-  private readonly ackHeaders = new Map<
-    DialogParty,
-    { readonly number: number; readonly headers: readonly ExtraHeader[] }
+  /** What a party's ACK of its last 2xx, and its PRACK of the last reliable provisional, are to carry. */
+  private readonly acknowledging = new Map<
+    `${DialogParty} ${"ACK" | "PRACK"}`,
+    { readonly of: string; readonly headers: readonly ExtraHeader[] }
   >();
   private readonly options: CallOptions;
   private tail: Promise<void> = Promise.resolve();
   private waiting = 0;
   private end_: Promise<void> | undefined;
   private confirmed: boolean;
+  /** Of early dialogs (§12.1): tags of provisionals. */
+  private readonly early = new Set<string>();
 
   constructor(context: DialogContext, options: CallOptions) {
     this.context = context;
@@ -148,32 +150,38 @@ export class Call {
     return applyEdits(response, { addHeaders });
   }
 
-  /** A 2xx goes on: its ACK, and every repetition of it, gets `headers`. */
-  onAck(accepted: SipResponse, headers: readonly ExtraHeader[]): void {
-    const number = accepted.cseq?.number ?? 0;
-    this.ackHeaders.set(this.partyOf(accepted), { number, headers });
+  /** A 2xx or a reliable provisional goes on: what acknowledges it, and every repetition of that, gets `headers`. */
+  onAcknowledgement(answer: SipResponse, headers: readonly ExtraHeader[]): void {
+    const number = `${answer.cseq?.number ?? 0}`;
+    const party = this.partyOf(answer);
+    if (answer.status >= 200) this.acknowledging.set(`${party} ACK`, { of: number, headers });
+    else this.acknowledging.set(`${party} PRACK`, { of: `${answer.header("rseq")?.trim()} ${number} INVITE`, headers });
   }
 
-  /** RFC 3261 §13.2.2.4: an ACK has the CSeq number of its INVITE. */
-  headersOfAck(ack: SipRequest): readonly ExtraHeader[] {
-    const kept = this.ackHeaders.get(this.partyOf(ack));
-    return kept !== undefined && kept.number === ack.cseq?.number && this.isOwn(ack) ? kept.headers : [];
+  /** RFC 3261 §13.2.2.4: an ACK has the CSeq number of its INVITE. RFC 3262 §7.2: RAck says what a PRACK is about. */
+  headersOfAcknowledgement(request: SipRequest): readonly ExtraHeader[] {
+    const isAck = request.method === "ACK";
+    const kept = this.acknowledging.get(`${this.partyOf(request)} ${isAck ? "ACK" : "PRACK"}`);
+    const of = isAck ? `${request.cseq?.number}` : request.header("rack")?.trim().replace(/\s+/g, " ");
+    return kept !== undefined && kept.of === of && this.isOwn(request) ? kept.headers : [];
   }
 
   isFromCaller(message: SipMessage): boolean {
     return message.fromTag === this.context.callerTag;
   }
 
-  /** True if the message's tags are this dialog's, as far as they are known (§12). */
+  /** True if the message's tags are this dialog's, or those of a dialog that may still become it (§12). */
   isOwn(message: SipMessage): boolean {
     const { callerTag, calleeTag } = this.context;
     const other = message.fromTag === callerTag ? message.toTag : message.fromTag;
-    return !this.confirmed || other === calleeTag;
+    if (other === undefined) return false;
+    return this.confirmed ? other === calleeTag : this.early.has(other);
   }
 
   /** Keeps the callee's tag: of the latest provisional until the first 2xx fixes it. */
   learnCallee(tag: string | undefined, confirmed: boolean): void {
     if (tag === undefined || this.confirmed) return;
+    if (this.early.size < this.options.limits.provisionals) this.early.add(tag);
     this.context = { ...this.context, calleeTag: tag };
     this.confirmed = confirmed;
   }

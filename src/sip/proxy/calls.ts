@@ -8,7 +8,7 @@ import type { DialogContext } from "./policy.js";
 export class Calls {
   private readonly live = new Map<SessionId, Call>();
   /** Over since less than 64*T1: their last messages still belong to them, and nothing of theirs is asked again. */
-  private readonly over = new Set<SessionId>();
+  private readonly over = new Map<SessionId, Call>();
   private readonly options: Omit<CallOptions, "removed">;
   private readonly timers: SipTimers;
 
@@ -47,18 +47,20 @@ export class Calls {
     return call;
   }
 
-  /** Only the order of one request's messages: it is not remembered. */
-  stranger(context: DialogContext): Call {
-    return new Call(context, { ...this.options, removed: () => undefined });
+  /** The session whose dialog a request is in (§12.2): remembered here, perhaps as over, or else by the policy. */
+  ofDialog(request: SipRequest): Call | undefined {
+    const call = request.toTag === undefined ? undefined : this.ofSession(request);
+    return call?.isOwn(request) === true ? call : undefined;
   }
 
-  /** Of a request inside a dialog: remembered here, or else by the policy. */
-  ofDialog(request: SipRequest): Call | undefined {
-    const [fromCaller, fromCallee] = sessionsOf(request);
-    const call = this.live.get(fromCaller) ?? (fromCallee && this.live.get(fromCallee));
-    if (call !== undefined || this.over.has(fromCaller) || (fromCallee && this.over.has(fromCallee))) return call;
+  private ofSession(request: SipRequest): Call | undefined {
+    const sessions = sessionsOf(request).filter((session) => session !== undefined);
+    for (const known of [this.live, this.over]) {
+      const found = sessions.find((session) => known.has(session));
+      if (found !== undefined) return known.get(found);
+    }
     const tags = [request.fromTag ?? "", request.toTag ?? ""] as const;
-    const context = this.isFull ? undefined : this.options.policy.recall?.(request.callId, tags);
+    const context = this.options.policy.recall?.(request.callId, tags);
     return context === undefined ? undefined : this.open(context);
   }
 
@@ -73,8 +75,10 @@ export class Calls {
     const { session } = call.context;
     if (this.live.get(session) !== call) return;
     this.live.delete(session);
-    this.over.add(session);
-    this.options.clock.after(lifetime(this.timers), () => this.over.delete(session));
+    this.over.set(session, call);
+    this.options.clock.after(lifetime(this.timers), () => {
+      if (this.over.get(session) === call) this.over.delete(session);
+    });
   }
 }
 

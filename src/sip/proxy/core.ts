@@ -6,51 +6,42 @@ import { randomBytes } from "node:crypto";
 import { formatEndpoint } from "../../model/ip.js";
 import { type SessionId, sessionIdOf } from "../../model/session.js";
 import { type ExtraHeader, rejectionOf, responseTo } from "../message/build.js";
-import type { SipRequest, SipResponse } from "../message/message.js";
+import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
 import { type ParseResult, parseMessage } from "../message/parse.js";
-import { parseSipUri } from "../message/uri.js";
 import { isAnswerable, isValidResponse, type Rejection, validateRequest } from "../message/validate.js";
 import { TransactionLayer } from "../transaction/transaction-layer.js";
 import { FlowTokens } from "../transport/flow-token.js";
 import type { Destination, FlowId, LocalPoint } from "../transport/transport.js";
 import { framingOf, stampReceived } from "../transport/via-routing.js";
 import { AckRelay } from "./ack-relay.js";
+import { withoutAssertions } from "./assertions.js";
 import { BranchMaker } from "./branch.js";
+import type { Call } from "./call.js";
 import { Calls } from "./calls.js";
+import { newProxyCounters, type ProxyCounters } from "./counters.js";
 import { type DialogParty, withRequest } from "./dialog-legs.js";
 import { endCall } from "./end-call.js";
 import { Forwarder } from "./forwarder.js";
 import { InviteRelay } from "./invite-relay.js";
-import { reofferRules, sessionRules, strangerRules } from "./invite-rules.js";
+import { reofferRules, sessionRules } from "./invite-rules.js";
 import { Leavers } from "./leavers.js";
 import { LogLimiter } from "./log-limiter.js";
+import { newContext } from "./new-context.js";
 import { limitsOf, type ProxyLimits, type ProxyOptions, timersOf } from "./options.js";
 import type { DialogContext, SessionControl, SessionEnding } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import { checkRequest, isForProxy } from "./request-checks.js";
 import { RequestRelay } from "./request-relay.js";
 import { Router } from "./routing.js";
+import { NO_DIALOG, SenderCheck } from "./sender-check.js";
 import { UserDesk } from "./user-desk.js";
 import type { Answer } from "./user-services.js";
 import { Wire } from "./wire.js";
 
-/** Since the start. */
-export interface ProxyCounters {
-  received: number;
-  /** Datagrams that were no SIP message that could be answered, or broken responses. */
-  unreadable: number;
-  /** Requests answered 400, 416, 420, 482, 483, 505 or 513. */
-  rejected: number;
-  /** Responses that no transaction waited for. */
-  stray: number;
-  /** Requests answered 503, since there were too many transactions or sessions. */
-  overloaded: number;
-}
-
 type Ends = { readonly remote: Destination; readonly local: LocalPoint };
 
 export class ProxyCore implements SessionControl {
-  readonly counters: ProxyCounters = { received: 0, unreadable: 0, rejected: 0, stray: 0, overloaded: 0 };
+  readonly counters: ProxyCounters = newProxyCounters();
   private readonly limits: ProxyLimits;
   private readonly layer: TransactionLayer;
   private readonly branches: BranchMaker;
@@ -62,6 +53,7 @@ export class ProxyCore implements SessionControl {
   private readonly acks: AckRelay;
   /** Of the proxy's own users, if it has any. */
   readonly users: UserDesk | undefined;
+  private readonly senders: SenderCheck;
   private readonly leavers: Leavers | undefined;
   /** By their server transactions: what a CANCEL reaches. */
   private readonly invites = new WeakMap<SipRequest, InviteRelay>();
@@ -79,17 +71,25 @@ export class ProxyCore implements SessionControl {
     const { branches, router } = this;
     const services = options.users;
     this.users = services === undefined ? undefined : new UserDesk({ services, router, clock, logger });
+    this.senders = new SenderCheck({ router, counters: this.counters, users: this.users });
     this.host = {
       layer: this.layer,
       wire: this.wire,
-      forwarder: new Forwarder({ router, branches, transport, resolver: options.resolver, tokens: new FlowTokens() }),
+      forwarder: new Forwarder({
+        router,
+        branches,
+        transport,
+        resolver: options.resolver,
+        tokens: new FlowTokens(),
+        notRelayed: (source) => this.notRelayed(source),
+      }),
       branches,
       clock,
       timers,
       limits: this.limits,
       logger,
       isSelf: (place) => router.isSelf(place),
-      isOurs: (uri) => this.isOurs(uri),
+      isOurs: (uri) => router.isOursBy(uri),
       locate: (request) => this.users?.locate(request),
       agentOn: (flow, who) => this.users?.agentOn(flow, who),
       flowTo: (context, party) => this.flowTo(context, party),
@@ -156,7 +156,11 @@ export class ProxyCore implements SessionControl {
       this.reject(parsed.request, rejection, ends);
       return;
     }
-    this.onRequest({ request: stampReceived(parsed.request, ends.remote), ...ends });
+    this.onRequest({ request: this.believed(stampReceived(parsed.request, ends.remote), ends), ...ends });
+  }
+
+  private believed<M extends SipMessage>(message: M, { remote }: Ends): M {
+    return this.router.reach.isHop(remote.address) ? message : withoutAssertions(message);
   }
 
   private unreadable(ends: Ends, cause: unknown): void {
@@ -178,7 +182,8 @@ export class ProxyCore implements SessionControl {
     this.wire.responses(ends).send(rejectionOf(stamped, rejection, this.branches.tag()), () => undefined);
   }
 
-  private onResponse(response: SipResponse, ends: Ends): void {
+  private onResponse(received: SipResponse, ends: Ends): void {
+    const response = this.believed(received, ends);
     this.wire.trace("received", response, ends);
     const via = response.topVia;
     // §16.7 step 3: the top Via is ours, or the response is not for us. RFC 6026 §8.9: a stray one is dropped.
@@ -192,8 +197,9 @@ export class ProxyCore implements SessionControl {
     this.wire.trace("received", request, arrival);
     if (this.layer.receiveRequest(request)) return;
     if (request.method === "ACK") {
+      const call = this.calls.ofDialog(request);
       // It has no answer: one that its sender may not send is dropped.
-      if (this.users?.refuse(arrival) === undefined) this.acks.onAck(arrival, this.callOf(request));
+      if (this.senders.refuse(arrival, call) === undefined) this.acks.onAck(arrival, followed(call, request));
       return;
     }
     if (request.method === "CANCEL") {
@@ -213,14 +219,18 @@ export class ProxyCore implements SessionControl {
       this.answerOwn(arrival);
       return;
     }
-    const refused = this.users?.refuse(arrival);
-    if (refused !== undefined) this.answer(arrival, refused);
-    else this.relay({ ...arrival, request: this.users?.withoutCredentials(request) ?? request });
+    const call = this.calls.ofDialog(request);
+    const refused = this.senders.refuse(arrival, call);
+    if (refused !== undefined) this.refuse(arrival, refused);
+    else
+      this.relay({ ...arrival, request: this.users?.withoutCredentials(request) ?? request }, followed(call, request));
   }
 
-  private relay(arrival: Arrival): void {
-    if (arrival.request.method === "INVITE") this.onInvite(arrival);
-    else new RequestRelay(this.host, arrival, this.callOf(arrival.request)).start();
+  private relay(arrival: Arrival, call: Call | undefined): void {
+    const { method, toTag } = arrival.request;
+    if (method !== "INVITE") new RequestRelay(this.host, arrival, call).start();
+    else if (toTag === undefined) this.onInvite(arrival);
+    else this.onReinvite(arrival, call);
   }
 
   /** §11.2: OPTIONS to the proxy itself. §10.3: REGISTER, if it has users of its own. */
@@ -245,10 +255,6 @@ export class ProxyCore implements SessionControl {
 
   private onInvite(arrival: Arrival): void {
     const { request } = arrival;
-    if (request.toTag !== undefined) {
-      this.onReinvite(arrival);
-      return;
-    }
     const fromTag = request.fromTag ?? "";
     const session = sessionIdOf(request.callId, fromTag);
     const before = this.calls.get(session);
@@ -268,18 +274,17 @@ export class ProxyCore implements SessionControl {
       this.answer(arrival, unroutable);
       return;
     }
-    const call = this.calls.open(this.contextOf(arrival, session));
+    const call = this.calls.open(newContext(arrival, session, this.router));
     call.after(before?.ending);
     const relay = new InviteRelay(this.host, { call, arrival, rules: sessionRules(call) });
     call.setUp = relay;
     this.startInvite(relay, request);
   }
 
-  private onReinvite(arrival: Arrival): void {
-    const call = this.callOf(arrival.request);
-    const rules = call === undefined ? strangerRules() : reofferRules(call, arrival.request);
-    const queue = call ?? this.calls.stranger(this.contextOf(arrival, this.calls.sessionOf(arrival.request)));
-    this.startInvite(new InviteRelay(this.host, { call: queue, arrival, rules }), arrival.request);
+  private onReinvite(arrival: Arrival, call: Call | undefined): void {
+    const { request } = arrival;
+    if (call === undefined || call.ending !== undefined) this.answer(arrival, NO_DIALOG);
+    else this.startInvite(new InviteRelay(this.host, { call, arrival, rules: reofferRules(call, request) }), request);
   }
 
   private startInvite(relay: InviteRelay, request: SipRequest): void {
@@ -296,36 +301,11 @@ export class ProxyCore implements SessionControl {
     }
     if (invite === undefined) {
       // §16.10 would pass it on without state; our branches are random, so it could match nothing there.
-      this.answer(arrival, { status: 481, phrase: "Call/Transaction Does Not Exist" });
+      this.answer(arrival, NO_DIALOG);
       return;
     }
     this.startAnswer(arrival, responseTo(request, 200, { toTag: this.branches.tag() }));
     this.invites.get(invite.request)?.cancel(request);
-  }
-
-  private callOf(request: SipRequest) {
-    const call = request.toTag === undefined ? undefined : this.calls.ofDialog(request);
-    if (call?.isOwn(request) === true) call.follow((legs) => withRequest(legs, call.partyOf(request), request));
-    return call;
-  }
-
-  private contextOf(arrival: Arrival, session: SessionId): DialogContext {
-    const { request, remote } = arrival;
-    return {
-      session,
-      callId: request.callId,
-      callerTag: request.fromTag ?? "",
-      calleeTag: undefined,
-      side: this.isOurs(this.router.preprocess(request).requestUri) ? "terminating" : "originating",
-      caller: request.from?.uri ?? "",
-      callee: request.requestUri,
-      source: remote,
-    };
-  }
-
-  private isOurs(text: string): boolean {
-    const uri = parseSipUri(text);
-    return uri !== undefined && this.router.isOurs(uri);
   }
 
   /** Of a registered agent the connection that it has now, of others the one that the dialog began with. */
@@ -344,6 +324,19 @@ export class ProxyCore implements SessionControl {
     this.wire.responses(arrival).send(response, () => undefined);
   }
 
+  private refuse(arrival: Arrival, refused: Answer): void {
+    const { status, phrase } = refused;
+    // §22.2: a challenge is no refusal yet.
+    if (status !== 407) this.log.warn("sip.request.refused", () => ({ status, phrase, from: arrival.remote.address }));
+    this.answer(arrival, refused);
+  }
+
+  /** It is answered by whoever wanted to pass it on. */
+  private notRelayed(source: Destination | undefined): void {
+    this.counters.notRelayed += 1;
+    this.log.warn("sip.request.not-relayed", () => ({ from: source?.address ?? "" }));
+  }
+
   private answer(arrival: Arrival, unwanted: Answer): void {
     this.counters.rejected += 1;
     this.startAnswer(arrival, refusalTo(arrival.request, unwanted, this.branches));
@@ -352,4 +345,10 @@ export class ProxyCore implements SessionControl {
   private startAnswer(arrival: Arrival, response: SipResponse): void {
     this.layer.startServer(arrival.request, this.wire.responses(arrival)).respond(response);
   }
+}
+
+/** The highest CSeq number of each party is known (§12.2.2). */
+function followed(call: Call | undefined, request: SipRequest): Call | undefined {
+  call?.follow((legs) => withRequest(legs, call.partyOf(request), request));
+  return call;
 }

@@ -62,7 +62,8 @@ export class DialogEnder {
   /** BYEs are retransmitted by their transactions. There are at most two for each dialog that is remembered. */
   private send(party: DialogParty): void {
     const failed = () => this.step({ kind: "failed", party });
-    const wish = { arrival: this.parts.legs[party].local, flow: this.parts.flowTo(party) };
+    const leg = this.parts.legs[party];
+    const wish = { arrival: leg.local, flow: this.parts.flowTo(party), leg };
     const go = (outgoing: Outgoing): void => {
       this.host.layer.startClient(outgoing.request, this.host.wire.requests(outgoing.local, outgoing.remote), {
         response: ({ status }) => {

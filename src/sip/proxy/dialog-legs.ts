@@ -7,6 +7,7 @@ import { makeHeaderLine } from "../message/header-line.js";
 import { SipRequest, type SipResponse } from "../message/message.js";
 import { parseNameAddr, parseSipUri, type SipUri } from "../message/uri.js";
 import type { FlowId, LocalPoint } from "../transport/transport.js";
+import { type Hop, hopOf } from "./hop.js";
 
 export type DialogParty = "caller" | "callee";
 
@@ -88,6 +89,13 @@ export function routesBeyond(
 
 /** The URI of an entry of Route or Record-Route. */
 export const routeUri = (route: string): SipUri | undefined => parseSipUri(parseNameAddr(route)?.uri ?? route);
+
+/** Where a request to the leg's party may go next (§16.12): to the first of its routes, or to its Contact. */
+export const hopsTowards = ({ routes, target }: DialogLeg): readonly Hop[] =>
+  [...routes.slice(0, 1), target].flatMap((text) => {
+    const uri = routeUri(text);
+    return (uri && hopOf(uri)) ?? [];
+  });
 
 /** A request from `from` passes inside the dialog. */
 export function withRequest(legs: DialogLegs, from: DialogParty, request: SipRequest): DialogLegs {

@@ -11,11 +11,12 @@ import {
   type SipTransport,
 } from "../transport/transport.js";
 import type { BranchMaker } from "./branch.js";
+import type { DialogLeg } from "./dialog-legs.js";
 import { type Hop, literalHop } from "./hop.js";
 import type { HostResolver } from "./options.js";
 import type { Edits } from "./policy.js";
 import { onlyFlowTo, routedFlow, withRecordRoutes } from "./record-route.js";
-import { decrementMaxForwards, type Router } from "./routing.js";
+import { decrementMaxForwards, NOT_RELAYED, type Router } from "./routing.js";
 
 export interface Outgoing {
   readonly kind: "ready";
@@ -39,10 +40,9 @@ export interface ForwarderOptions {
   readonly transport: SipTransport;
   readonly tokens: FlowTokens;
   readonly resolver?: HostResolver | undefined;
+  /** Told of what is not sent to where its sender wants it. */
+  readonly notRelayed: (source: Destination | undefined) => void;
 }
-
-/** Methods whose dialogs this proxy stays in (§16.6 step 4). */
-const DIALOG_MAKERS = new Set(["INVITE", "SUBSCRIBE", "REFER"]);
 
 /** §18.1.1: octets of the largest request that goes by UDP where the path's MTU is unknown. */
 export const LARGEST_BY_UDP = 1300;
@@ -57,6 +57,8 @@ export interface ForwardWish {
   readonly nextHop?: Hop | undefined;
   /** Taken instead of all else: the connection that the request must go by. */
   readonly flow?: FlowId | undefined;
+  /** Of the request's dialog, that of the party that it goes to. */
+  readonly leg?: DialogLeg | undefined;
   readonly branch?: string;
   /** Not to stay in the dialog; without effect where a party is reached by its connection only. */
   readonly direct?: boolean | undefined;
@@ -67,6 +69,7 @@ interface Aimed {
   /** Without what brought it here. */
   readonly request: SipRequest;
   readonly hop: Hop;
+  readonly open?: boolean;
 }
 
 interface Ends {
@@ -91,7 +94,7 @@ export class Forwarder {
   async prepare(received: SipRequest, wish: ForwardWish): Promise<Outgoing | Unroutable> {
     const aimed = this.aim(received, wish);
     if (aimed.kind === "unroutable") return aimed;
-    const resolved = this.ends(aimed.hop, wish) ?? (await this.resolve(aimed.hop, wish));
+    const resolved = this.ends(aimed.hop, wish) ?? (await this.resolve(aimed, wish));
     if ("kind" in resolved) return resolved;
     const made = this.make(received, { ...resolved, request: aimed.request }, wish);
     const byTcp = this.largerThanUdp(made);
@@ -110,18 +113,27 @@ export class Forwarder {
     return this.largerThanUdp(made) === undefined ? made : undefined;
   }
 
-  private aim(received: SipRequest, wish: Pick<ForwardWish, "source" | "nextHop" | "flow">): Aimed | Unroutable {
+  private aim(
+    received: SipRequest,
+    wish: Pick<ForwardWish, "source" | "nextHop" | "flow" | "leg">,
+  ): Aimed | Unroutable {
     const { router, tokens } = this.options;
     const request = router.preprocess(received);
     const toFlow = (flow: FlowId): Aimed => ({ kind: "aimed", request, hop: { host: "", port: undefined, flow } });
     if (wish.flow !== undefined) return toFlow(wish.flow);
     if (wish.nextHop !== undefined) return { kind: "aimed", request, hop: wish.nextHop };
-    const routed = routedFlow(received, { tokens, source: wish.source, isSelf: (uri) => router.isOurs(uri) });
+    const routed = routedFlow(router.ownRoutes(received), { tokens, source: wish.source });
     // RFC 5626 §5.3.1: who changed a token is told so.
     if (routed.kind === "forged") return { kind: "unroutable", status: 403, phrase: "Forged Flow Token" };
     if (routed.kind === "flow") return toFlow(routed.flow);
-    const target = router.target(request);
+    const target = router.target(request, wish.leg);
+    if (target === NOT_RELAYED) return this.refuse(wish);
     return target.kind === "found" ? { ...target, kind: "aimed" } : { ...target, kind: "unroutable" };
+  }
+
+  private refuse({ source }: Pick<ForwardWish, "source">): Unroutable {
+    this.options.notRelayed(source);
+    return { ...NOT_RELAYED, kind: "unroutable" };
   }
 
   /** Of a hop that is an address or a connection; undefined for a name. */
@@ -134,9 +146,11 @@ export class Forwarder {
     return remote === undefined ? undefined : this.facing(remote, wish);
   }
 
-  private async resolve(hop: Hop, wish: ForwardWish): Promise<Ends | Unroutable> {
+  private async resolve({ hop, open }: Aimed, wish: ForwardWish): Promise<Ends | Unroutable> {
     const remote = await this.options.resolver?.(hop).catch(() => undefined);
-    return remote === undefined ? NO_ADDRESS : this.facing({ ...remote, transport: remote.transport ?? "udp" }, wish);
+    if (remote === undefined) return NO_ADDRESS;
+    if (open === true && !this.options.router.reach.isOpen(remote.address)) return this.refuse(wish);
+    return this.facing({ ...remote, transport: remote.transport ?? "udp" }, wish);
   }
 
   private facing(remote: Destination, wish: ForwardWish): Ends | Unroutable {
@@ -152,7 +166,8 @@ export class Forwarder {
     const near = { local: wish.arrival, token: tokenOf(onlyFlowTo(received, wish.source)) };
     const far = { local, token: tokenOf(remote.flow) };
     const isDirect = wish.direct === true && near.token === undefined && far.token === undefined;
-    const recorded = DIALOG_MAKERS.has(received.method) && !isDirect;
+    // §16.6 step 4: of the dialogs of other methods this proxy remembers nothing, so it is no use in their path.
+    const recorded = received.method === "INVITE" && !isDirect;
     let request = decrementMaxForwards(applyEdits(to.request, wish.edits));
     if (recorded) request = withRecordRoutes(request, near, far);
     const branch = wish.branch ?? branches.make(received);

@@ -12,15 +12,16 @@ import type { Timer } from "../../model/clock.js";
 import { cancelFor, type ExtraHeader, responseTo } from "../message/build.js";
 import type { SipMessage, SipRequest, SipResponse } from "../message/message.js";
 import { lifetime } from "../transaction/timers.js";
-import type { ServerTransaction } from "../transaction/transaction-layer.js";
+import type { Channel, ServerTransaction } from "../transaction/transaction-layer.js";
+import { grantsIn } from "./assertions.js";
 import type { Call, SetUp } from "./call.js";
-import { legsOf, withRefresh } from "./dialog-legs.js";
+import { withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing } from "./forwarder.js";
 import { hangUp } from "./hang-up.js";
-import { flowOnwards } from "./onward-flow.js";
+import { learnDialog } from "./learn-dialog.js";
+import { onwards } from "./onward-flow.js";
 import type { EndKind, RefusedVerdict, RequestVerdict, ResponseVerdict, SessionEnding } from "./policy.js";
 import { reasonOf, reasonsIn } from "./reason.js";
-import { onlyFlowTo } from "./record-route.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import { SeenResponses } from "./seen-responses.js";
 
@@ -52,6 +53,8 @@ export class InviteRelay implements SetUp {
   private cancelSent = false;
   private provisionalSeen = false;
   private timerC: Timer | undefined;
+  /** Has the client transaction end without an answer. */
+  private giveUp: () => void = () => undefined;
   /** On CANCEL and BYE of our own. */
   private endHeaders: readonly ExtraHeader[] = [];
 
@@ -111,8 +114,8 @@ export class InviteRelay implements SetUp {
     if (this.cancelRequest !== undefined) return this.rules.ended("cancel", this.cancelRequest);
     const { addHeaders = [], removeHeaders = [], nextHop, direct } = verdict;
     const { local: arrival, remote: source } = this.arrival;
-    const flow = flowOnwards(this.host, this.call, request);
-    const wish = { arrival, source, edits: { addHeaders, removeHeaders }, nextHop, direct, flow };
+    const edits = { addHeaders, removeHeaders };
+    const wish = { arrival, source, edits, nextHop, direct, ...onwards(this.host, this.call, request) };
     const outgoing = await this.host.forwarder.prepare(request, wish).catch((cause: unknown) => {
       this.host.logger.error("sip.edit.failed", { cause: String(cause) });
       return { kind: "unroutable", status: 503, phrase: "Service Unavailable" } as const;
@@ -165,10 +168,16 @@ export class InviteRelay implements SetUp {
     this.outgoing = outgoing;
     // §16.6 step 11: Timer C bounds how long an INVITE stays unanswered.
     this.armTimerC();
-    this.host.layer.startClient(outgoing.request, this.host.wire.requests(outgoing.local, outgoing.remote), {
-      response: (response) => this.onResponse(response),
-      failed: (reason) => this.onFailed(reason),
-    });
+    const channel = this.host.wire.requests(outgoing.local, outgoing.remote);
+    const send: Channel["send"] = (message, failed) => {
+      this.giveUp = failed;
+      channel.send(message, failed);
+    };
+    this.host.layer.startClient(
+      outgoing.request,
+      { ...channel, send },
+      { response: (response) => this.onResponse(response), failed: (reason) => this.onFailed(reason) },
+    );
   }
 
   private onResponse(received: SipResponse): void {
@@ -177,9 +186,9 @@ export class InviteRelay implements SetUp {
       this.provisionalSeen = true;
       // §9.1: a CANCEL that waited for a provisional goes out now.
       if (this.cancelRequest !== undefined || this.isOver) this.sendCancel();
-      // §16.7 step 2: 101 to 199 start Timer C anew; 100 does not, and is never forwarded.
+      // §16.7 step 2: 101 to 199 start Timer C anew; 100 does not, and is never forwarded. §9.1: after a CANCEL nothing does.
       if (response.status === 100) return;
-      if (!this.isOver && this.timerC !== undefined) this.armTimerC();
+      if (!this.cancelSent && this.timerC !== undefined) this.armTimerC();
       this.onHeld(response, () => this.decideProvisional(response));
       return;
     }
@@ -212,7 +221,7 @@ export class InviteRelay implements SetUp {
 
   private async decideProvisional(response: SipResponse): Promise<void> {
     if (this.isOver || this.cancelRequest !== undefined || this.call.ending !== undefined) return;
-    if (this.rules.makesDialog) this.call.learnCallee(response.toTag, false);
+    this.learn(response);
     const verdict = await this.rules.response(response);
     if (this.isOver) return;
     if (verdict.forward) return this.pass(response, verdict);
@@ -239,26 +248,23 @@ export class InviteRelay implements SetUp {
     this.rules.ended("failure", answer);
   }
 
-  private learn(accepted: SipResponse): void {
-    const { call, arrival, outgoing } = this;
-    const { request: invite, local: callerSide, remote: source } = arrival;
-    if (!this.rules.makesDialog) {
-      call.follow((legs) => withRefresh(legs, call.partyOf(invite), { request: invite, accepted }));
-      return;
+  private learn(response: SipResponse): void {
+    const { call, host, arrival, outgoing } = this;
+    if (this.rules.makesDialog) {
+      if (outgoing === undefined) return;
+      learnDialog(call, response, { arrival, outgoing, isSelf: (place) => host.isSelf(place) });
+    } else if (response.status >= 200) {
+      const { request } = arrival;
+      call.follow((legs) => withRefresh(legs, call.partyOf(request), { request, accepted: response }));
     }
-    call.learnCallee(accepted.toTag, true);
-    // Of several 2xx the first makes the session.
-    if (outgoing === undefined || call.context.calleeTag !== accepted.toTag) return;
-    const callerFlow = onlyFlowTo(invite, source);
-    const { local: calleeSide, remote } = outgoing;
-    const start = { invite, callerSide, callerFlow, accepted, calleeSide, calleeFlow: remote.flow };
-    const legs = legsOf(start, (uri) => this.host.isSelf(uri));
-    if (legs !== undefined) call.context = { ...call.context, legs };
   }
 
   private pass(response: SipResponse, verdict: Exclude<ResponseVerdict, RefusedVerdict>): void {
     const message = this.call.withNotice(applyEdits(response, verdict));
-    if (response.status >= 200 && verdict.ackHeaders !== undefined) this.call.onAck(response, verdict.ackHeaders);
+    const { context } = this.call;
+    // A policy that has the proxy leave the path says nothing for the ACK; if it has to stay, the callee learns all the same.
+    const granted = verdict.ackHeaders ?? (context.direct === false ? grantsIn(message) : undefined);
+    if (granted !== undefined) this.call.onAcknowledgement(response, granted);
     this.seen.settle(response, { kind: "forwarded", message });
     this.server.respond(message);
   }
@@ -312,9 +318,9 @@ export class InviteRelay implements SetUp {
     const send = this.host.wire.requests(local, remote);
     const cancel = applyEdits(cancelFor(request), { addHeaders: this.endHeaders });
     this.host.layer.startClient(cancel, send, { response: () => undefined, failed: () => undefined });
-    // §9.1: without a final answer in 64*T1 the INVITE counts as cancelled.
+    // §9.1: without a final answer in 64*T1 the INVITE counts as cancelled, and its transaction goes: nothing else ends it.
     this.stopTimerC();
-    this.timerC = this.host.clock.after(lifetime(this.host.timers), () => this.onFailed("timeout"));
+    this.timerC = this.host.clock.after(lifetime(this.host.timers), () => this.giveUp());
   }
 
   /** Ends at the callee what the caller does not have: ACK, and BYE if the 2xx had made a dialog. */

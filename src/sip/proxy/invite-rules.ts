@@ -55,15 +55,3 @@ export function reofferRules(call: Call, invite: SipRequest): InviteRules {
     },
   };
 }
-
-/** A re-INVITE of a dialog that nobody remembers: passed on without asking, as its BYE is. */
-export function strangerRules(): InviteRules {
-  return {
-    makesDialog: false,
-    request: async () => ({ forward: true }),
-    response: async () => ({ forward: true }),
-    failure: async () => undefined,
-    dropped: () => undefined,
-    ended: () => undefined,
-  };
-}

@@ -1,6 +1,7 @@
 /** What a proxy is told when it is made. */
 import type { Clock } from "../../model/clock.js";
 import type { MessageLog } from "../../model/event.js";
+import type { IpPrefix } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { type Millis, seconds } from "../../model/units.js";
 import type { HostPort } from "../message/grammar.js";
@@ -20,6 +21,8 @@ export interface RoutingTable {
   readonly routes: ReadonlyMap<string, HostPort>;
   /** Other domains are looked for by their names (RFC 3263), which is the resolver's work. */
   readonly dns?: boolean;
+  /** Addresses that are not public, to which such names may lead all the same. */
+  readonly dnsPrefixes?: readonly IpPrefix[];
 }
 
 /** A host name to an address, and by what (UDP if nothing is said); undefined if it has none. Addresses never get here. */

@@ -25,7 +25,7 @@ export interface DialogContext {
   readonly callee: string;
   /** Where the INVITE came from. */
   readonly source: SocketAddress;
-  /** How both parties are reached, once a 2xx made a dialog. */
+  /** How both parties are reached, once an answer made a dialog, an early one too. */
   readonly legs?: DialogLegs;
   /**
    * True if the proxy has left the dialog's path: neither its ACK nor its BYE comes here. False if it was to, and could not,
@@ -63,7 +63,7 @@ export type RequestVerdict =
    */
   (Edits & { readonly forward: true; readonly nextHop?: HostPort; readonly direct?: boolean }) | RefusedVerdict;
 
-/** `ackHeaders`: put on the ACK of this 2xx, where it passes here. */
+/** `ackHeaders`: put on the ACK of this 2xx, or the PRACK of this reliable provisional, where it passes here. */
 export type ResponseVerdict =
   | (Edits & { readonly forward: true; readonly ackHeaders?: readonly ExtraHeader[] })
   | RefusedVerdict;
@@ -114,11 +114,12 @@ export interface SessionEnding {
   readonly kind?: EndKind;
 }
 
-/** What a policy may do to a session that it was asked about before. False if that cannot be done any more. */
+/** What a policy may do to a session that it was asked about before. False if that cannot be done, now or later. */
 export interface SessionControl {
   /**
    * Ends it: BYE to both parties, each in the other's name, or without an answer yet the refusal to the caller and CANCEL
-   * to the callee. `ended` follows when both are out of it. One that is ending already is left to its end.
+   * to the callee. `ended` follows when both are out of it. One that is ending already is left to its end. One whose parties
+   * cannot be reached (a party gave no Contact) is forgotten.
    */
   hangUp(context: DialogContext, ending: SessionEnding): boolean;
   /** Puts `headers` on the next final answer to each party. */

@@ -4,7 +4,6 @@ import type { SipRequest } from "../message/message.js";
 import { parseSipUri, type SipUri } from "../message/uri.js";
 import type { FlowTokens } from "../transport/flow-token.js";
 import { type Destination, type FlowId, isWebSocket, type LocalPoint } from "../transport/transport.js";
-import { routeUri } from "./dialog-legs.js";
 
 /** One side of this proxy in a dialog. */
 export interface Side {
@@ -53,17 +52,10 @@ export type RoutedFlow =
  * request came by, the second the one that it leaves by.
  */
 export function routedFlow(
-  request: SipRequest,
-  parts: {
-    readonly tokens: FlowTokens;
-    readonly source: Destination | undefined;
-    readonly isSelf: (uri: SipUri) => boolean;
-  },
+  own: readonly SipUri[],
+  { tokens, source }: { readonly tokens: FlowTokens; readonly source: Destination | undefined },
 ): RoutedFlow {
-  const uris = request.routes.map(routeUri);
-  const foreign = uris.findIndex((uri) => uri === undefined || !parts.isSelf(uri));
-  const own = foreign < 0 ? uris : uris.slice(0, foreign);
-  const reading = parts.tokens.read(own.at(-1)?.user);
+  const reading = tokens.read(own.at(-1)?.user);
   if (reading.kind !== "flow") return reading;
-  return own.length === 1 && reading.flow === parts.source?.flow ? { kind: "none" } : reading;
+  return own.length === 1 && reading.flow === source?.flow ? { kind: "none" } : reading;
 }

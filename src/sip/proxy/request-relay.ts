@@ -5,7 +5,7 @@ import type { ServerTransaction } from "../transaction/transaction-layer.js";
 import type { Call } from "./call.js";
 import { withRefresh } from "./dialog-legs.js";
 import { applyEdits, type Outgoing, type Unroutable } from "./forwarder.js";
-import { flowOnwards } from "./onward-flow.js";
+import { onwards } from "./onward-flow.js";
 import type { Edits, RefusedVerdict } from "./policy.js";
 import { type Arrival, type RelayHost, refusalTo } from "./relay.js";
 import type { Located } from "./user-services.js";
@@ -30,7 +30,7 @@ export class RequestRelay {
   start(): void {
     const { call } = this;
     const { request } = this.arrival;
-    if (request.method === "BYE" && call?.isOwn(request) === true) {
+    if (request.method === "BYE" && call !== undefined) {
       if (call.ender !== undefined) {
         call.ender.byeFrom(call.partyOf(request), () => this.server.respond(responseTo(request, 200)));
         return;
@@ -45,7 +45,8 @@ export class RequestRelay {
       void asked.then((located) => this.relay(located));
       return;
     }
-    if (call === undefined || request.body.length === 0 || !OFFER_CARRIERS.has(request.method)) {
+    const isOffer = request.body.length > 0 && OFFER_CARRIERS.has(request.method);
+    if (call === undefined || call.ending !== undefined || !isOffer) {
       this.forward({}, (response) => this.passOn(response));
       return;
     }
@@ -61,7 +62,7 @@ export class RequestRelay {
   private passOn(response: SipResponse): void {
     const { call } = this;
     this.server.respond(response);
-    if (call === undefined || !isRefresh(response)) return;
+    if (call === undefined || call.ending !== undefined || !isRefresh(response)) return;
     // Nobody waits for the verdict: a policy that is away must not make a refresh fail that both parties agreed on.
     call.hold(async () => {
       await call.decide(() => call.policy.reoffer(call.context, response));
@@ -119,9 +120,11 @@ export class RequestRelay {
     failed: () => void = () => undefined,
   ): void {
     const { local, remote } = this.arrival;
-    const { request = this.arrival.request, addHeaders = [], removeHeaders = [] } = edits;
-    const flow = flowOnwards(this.host, this.call, request);
-    const wish = { arrival: local, source: remote, edits: { addHeaders, removeHeaders }, flow };
+    const { request = this.arrival.request, removeHeaders = [] } = edits;
+    const granted = request.method === "PRACK" ? this.call?.headersOfAcknowledgement(request) : undefined;
+    const addHeaders = [...(edits.addHeaders ?? []), ...(granted ?? [])];
+    const onward = onwards(this.host, this.call, request);
+    const wish = { arrival: local, source: remote, edits: { addHeaders, removeHeaders }, ...onward };
     const go = (outgoing: Outgoing | Unroutable) => {
       if (outgoing.kind === "ready") return this.send(outgoing, final, failed);
       this.refuse(outgoing);
@@ -153,7 +156,7 @@ export class RequestRelay {
   private learn(response: SipResponse): SipResponse {
     const { call } = this;
     const { request } = this.arrival;
-    if (call === undefined || !call.isOwn(request)) return response;
+    if (call === undefined) return response;
     // RFC 3311 §5.1: UPDATE is the other request that says anew where its sender is.
     if (request.method === "UPDATE" && response.status < 300) {
       call.follow((legs) => withRefresh(legs, call.partyOf(request), { request, accepted: response }));

@@ -5,6 +5,7 @@
 import type { Clock } from "../../model/clock.js";
 import type { Logger } from "../../model/log.js";
 import type { Asker, AuthVerdict } from "../auth/verifier.js";
+import type { Directory, DirectoryEntry } from "../location/directory.js";
 import type { ExtraHeader } from "../message/build.js";
 import type { SipRequest } from "../message/message.js";
 import { parseSipUri, type SipUri } from "../message/uri.js";
@@ -12,6 +13,7 @@ import { type AddressOfRecord, type Arrived, agentNameOf, type Binding } from ".
 import { registerAnswer } from "../registrar/register-answer.js";
 import { aorOf, readRegister } from "../registrar/register-request.js";
 import { type FlowId, isWebSocket } from "../transport/transport.js";
+import type { Call } from "./call.js";
 import { hopOf } from "./hop.js";
 import type { DialogAgent } from "./policy.js";
 import type { Arrival } from "./relay.js";
@@ -71,28 +73,44 @@ export class UserDesk {
     const arrived = arrivedBy(arrival, wantsFlow);
     // RFC 5626 §6: the connection is the other proxy's, and it says nothing of its keeping one.
     if (wantsFlow && arrived.relayed === true) return { status: 439, phrase: "First Hop Lacks Outbound Support" };
-    const outcome = this.services.registrar.register(wish, arrived);
+    const outcome = this.services.registrar.register(wish, arrived, proof?.until);
     return registerAnswer(outcome, this.services.registrar.bindings(wish.aor), this.parts.clock.now());
   }
 
   /**
    * Whether the sender may say what From says: a WebSocket is a registered user's, and a request outside a dialog is
    * in the name of one. Undefined if it may.
+   * @param call - whose dialog the request is in; undefined outside one
    */
-  refuse(arrival: Arrival): Answer | undefined {
+  refuse(arrival: Arrival, call: Call | undefined): Answer | undefined {
     const { request, remote } = arrival;
     const users = remote.flow === undefined ? [] : this.services.registrar.onFlow(remote.flow);
     if (users.length === 0 && isWebSocket(remote.transport)) {
       this.counters.unregistered += 1;
       return { status: 403, phrase: "Not Registered" };
     }
-    // Inside a dialog From is what the INVITE's To was: a nick name, it may be.
-    if (request.toTag !== undefined) return undefined;
+    if (call !== undefined) {
+      return this.isParty(call, { request, flow: users.length > 0 ? remote.flow : undefined })
+        ? undefined
+        : this.impostor("Another's Dialog");
+    }
     const from = aorOf(request.from?.uri ?? "");
     if (users.length > 0) {
       return users.some(({ aor }) => aor === from?.aor) ? undefined : this.impostor("From Is Another's");
     }
-    return this.refuseUnproven(arrival, from);
+    // §22.1: an ACK cannot be challenged.
+    return request.method === "ACK" ? undefined : this.refuseUnproven(arrival, from);
+  }
+
+  /**
+   * Inside a dialog From is what the INVITE's To was, a nick name perhaps: whose request it is says the connection that the
+   * party has now.
+   * @param flow - on which users are registered
+   */
+  private isParty(call: Call, { request, flow }: { request: SipRequest; flow: FlowId | undefined }): boolean {
+    const agent = call.context.agents?.[call.partyOf(request)];
+    if (agent === undefined || flow === undefined) return agent === undefined && flow === undefined;
+    return this.flowOf(agent) === flow;
   }
 
   /** What only this proxy is to see of the sender's credentials is taken out (§22.3). */
@@ -111,21 +129,31 @@ export class UserDesk {
     const request = this.parts.router.preprocess(received);
     const uri = parseSipUri(request.requestUri);
     if (received.toTag !== undefined || request.routes.length > 0 || uri?.user === undefined) return found;
-    if (!this.parts.router.isOurs(uri) || this.isReachable(uri)) return found;
-    if (this.isKnown(uri)) return NOT_HERE;
+    if (!this.parts.router.isOurs(uri)) return found;
+    // §25.1 other-user: who asks for a nick name means no user of these domains, and the other way round.
+    const isNick = uri.parameters.get("user")?.toLowerCase() === "nick";
+    if (!isNick && this.isReachable(uri)) return found;
+    if (!isNick && this.isKnown(uri)) return NOT_HERE;
     const { directory } = this.services;
-    if (directory === undefined) return found;
-    const entry = await directory.find(aorOf(request.requestUri)?.user ?? uri.user).catch((cause: unknown) => {
+    if (directory === undefined) return isNick ? { kind: "refused", ...NOT_FOUND } : found;
+    const entry = await this.findNick(directory, uri.user).catch((cause: unknown) => {
       this.parts.logger.warn("sip.directory.failed", { cause: String(cause) });
       return "unknown" as const;
     });
     if (entry === "unknown") return { ...NOT_HERE, headers: [warning("the directory does not answer")] };
     if (entry === undefined) return { kind: "refused", ...NOT_FOUND };
     const real = parseSipUri(entry.aor);
+    if (!isNick && real?.host !== this.userOf(uri)?.domain) return { kind: "refused", ...NOT_FOUND };
     const isHere = real !== undefined && this.parts.router.isOurs(real);
     if (real === undefined || (isHere ? !this.isReachable(real) : !entry.online)) return NOT_HERE;
     this.counters.nicknames += 1;
     return { kind: "found", request: request.replaceRequestUri(entry.aor) };
+  }
+
+  /** @param user - as a URI has it */
+  private async findNick(directory: Directory, user: string): Promise<DirectoryEntry | undefined> {
+    const nick = decoded(user);
+    return nick === undefined ? undefined : directory.find(nick);
   }
 
   /** For the router: the binding that is wanted most. */
@@ -195,9 +223,7 @@ export class UserDesk {
     const user = this.userOf(uri);
     if (user === undefined) return false;
     const { registrar, authentication } = this.services;
-    return (
-      registrar.bindings(user.aor).length > 0 || authentication?.credentials.knows(user.user, user.domain) === true
-    );
+    return registrar.isKnown(user.aor) || authentication?.credentials.knows(user.user, user.domain) === true;
   }
 
   private bindingsOf(uri: SipUri): readonly Binding[] {
@@ -209,6 +235,15 @@ export class UserDesk {
   private userOf(uri: SipUri): { user: string; domain: string; aor: AddressOfRecord } | undefined {
     const domain = this.parts.router.isDomain(uri.host) ? uri.host : this.parts.router.firstDomain;
     return domain === undefined ? undefined : aorOf(`sip:${uri.user ?? ""}@${domain}`);
+  }
+}
+
+/** Undefined for a broken escape. */
+function decoded(user: string): string | undefined {
+  try {
+    return decodeURIComponent(user);
+  } catch {
+    return undefined;
   }
 }
 

@@ -53,6 +53,23 @@ describe("registrations on disk", () => {
     expect(again.load()).toEqual([binding("b"), binding("c")]);
     again.close();
   });
+
+  it("leave their users known for 400 days after the last", () => {
+    const day = 86_400_000;
+    const clock = new FakeClock(1_000 * day);
+    const store = open(clock);
+    store.save(aor("a"), []);
+    store.save(aor("b"), [binding("b")]);
+    store.close();
+    const known = (after: number) => {
+      const later = open(new FakeClock((1_000 + after) * day));
+      const users = later.users();
+      later.close();
+      return users;
+    };
+    expect(known(399)).toEqual([aor("a"), aor("b")]);
+    expect(known(401)).toEqual([aor("b")]);
+  });
 });
 
 describe("a registration as it is shown", () => {

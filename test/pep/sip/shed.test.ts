@@ -48,13 +48,10 @@ describe("a session whose bandwidth is taken back", () => {
 
   it("is told again after every reconnection, until it is over", async () => {
     await call();
-    bench.controllable = false;
     await bench.service?.shed(session, "voice");
     await told(1);
-    expect(bench.proxy.dialogs()[0]?.shed).toBeUndefined();
     await bench.stopServer();
     await vi.waitFor(() => expect(bench.client?.state).not.toBe("open"));
-    bench.controllable = true;
     await bench.startServer();
     await told(2);
     await bench.stopProxy();
@@ -71,6 +68,15 @@ describe("a session whose bandwidth is taken back", () => {
     expect(bench.told).toEqual([]);
     await bench.startProxy();
     await told(1);
+  });
+
+  it("is let go all the same where nobody knows how its parties are reached: no BYE of theirs need ever pass", async () => {
+    await call();
+    bench.controllable = false;
+    await bench.service?.endByServer(session, "expired");
+    await vi.waitFor(() => expect(bench.settled).toHaveLength(1), 3000);
+    expect(bench.settled[0]).toMatchObject({ state: "closed", cause: "expired" });
+    await vi.waitFor(() => expect([bench.live(), bench.proxy.dialogs()]).toEqual([[], []]));
   });
 
   it("that hangs up at the same time is left to its end", async () => {

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { SipRequest } from "../../../src/sip/message/message.js";
 import { type Bench, benches, context, invite, response, sdp, sip } from "./bench.js";
 
 const current = benches();
@@ -38,6 +39,19 @@ describe("SIP enforcement point", () => {
     ]);
   });
 
+  it("asks again about what was granted, until a message has told the parties", async () => {
+    const negotiated = (address: string) => `${sdp(address, 6000)}a=sluice-need:sendrecv rate=64\r\n`;
+    const come = (status: number) => bench.proxy.response(context(), response(status, negotiated("10.3.0.10")));
+    const invitation = sip("INVITE sip:bob@b.example SIP/2.0", negotiated("10.1.0.10")) as SipRequest;
+    await bench.proxy.invite(context(), invitation);
+    const told = { name: "Sluice-Granted", value: expect.stringMatching(/^0;.*result=granted;to-caller=64;/) };
+    for (const status of [180, 183]) expect(await come(status)).not.toMatchObject({ addHeaders: [told] });
+    expect(await come(200)).toMatchObject({ forward: true, addHeaders: [told], ackHeaders: [told] });
+    expect(await come(200)).toEqual({ forward: true });
+    expect(bench.asked).toEqual(["REQ AAA", "REQ LDP", "REQ LDP"]);
+    expect(bench.changes, "what the router is told").toHaveLength(1);
+  });
+
   it("gives the caller the refusal with its reason", async () => {
     await call("call-1");
     expect(await bench.proxy.invite(context("call-2"), invite("call-2"))).toMatchObject({
@@ -46,7 +60,7 @@ describe("SIP enforcement point", () => {
       headers: [
         {
           name: "Warning",
-          value: expect.stringMatching(/^399 pol1\.a\.example "pool voice is full: .* needed, .* free"$/),
+          value: expect.stringMatching(/^370 pol1\.a\.example "pool voice is full: .* needed, .* free"$/),
         },
         { name: "Retry-After", value: "30" },
       ],
@@ -66,6 +80,10 @@ describe("SIP enforcement point", () => {
     await bench.startProxy("bestEffort");
     expect(await bench.proxy.invite(context(), invite())).toEqual({ forward: true });
     expect(await bench.proxy.response(context(), response(200))).toEqual({ forward: true });
+    await bench.stopProxy();
+    await bench.startProxy("bestEffort");
+    expect(bench.proxy.dialogs().map(({ phase }) => phase)).toEqual(["unpoliced"]);
+    expect(bench.proxy.recall("call-1", ["caller", "callee"])?.calleeTag).toBe("callee");
     await bench.proxy.ended(context(), "bye", sip("BYE sip:bob@b.example SIP/2.0"));
     expect(bench.proxy.dialogs()).toEqual([]);
     await bench.startServer();

@@ -120,30 +120,38 @@ describe("limits", () => {
 });
 
 describe("routing (RFC 3261 §16.4 to §16.6)", () => {
+  /** Knows the hop of the Routes below. */
+  const withHop = () => {
+    const routes = new Map([["hop.example", { host: "192.0.2.50", port: 5090 }]]);
+    const users = new Map([["bob", { host: BOB.address, port: BOB.port }]]);
+    return new Lab({}, { table: { domains: ["example.com"], users, routes } });
+  };
+
   it("removes itself from Route and follows the next loose one", async () => {
-    const lab = new Lab();
+    const lab = withHop();
     const extra = [`Route: ${self}, <sip:192.0.2.50:5090;lr>`];
-    await lab.alice({ method: "INFO", toTag: "b1", uri: bobUri, extra });
+    await lab.alice({ method: "MESSAGE", uri: bobUri, extra });
     const [sent] = await lab.flush();
     expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090, transport: "udp" });
     expect(sent?.message.routes).toEqual(["<sip:192.0.2.50:5090;lr>"]);
-    expect(sent?.message.startLine).toBe(`INFO ${bobUri} SIP/2.0`);
+    expect(sent?.message.startLine).toBe(`MESSAGE ${bobUri} SIP/2.0`);
   });
 
   it("rewrites for a strict router", async () => {
-    const lab = new Lab();
+    const lab = withHop();
     const extra = [`Route: ${self}`, "Route: <sip:192.0.2.50:5090>", "Route: <sip:192.0.2.51;lr>"];
-    await lab.alice({ method: "INFO", toTag: "b1", uri: bobUri, extra });
+    await lab.alice({ method: "MESSAGE", uri: bobUri, extra });
     const [sent] = await lab.flush();
     expect(sent?.remote).toEqual({ address: "192.0.2.50", port: 5090, transport: "udp" });
-    expect(sent?.message.startLine).toBe("INFO sip:192.0.2.50:5090 SIP/2.0");
+    expect(sent?.message.startLine).toBe("MESSAGE sip:192.0.2.50:5090 SIP/2.0");
     expect(sent?.message.routes).toEqual(["<sip:192.0.2.51;lr>", `<${bobUri}>`]);
   });
 
   it("undoes what a strict router before it did", async () => {
     const lab = new Lab();
+    await lab.callUp();
     const uri = `sip:${PROXY.address}:${PROXY.port};lr`;
-    await lab.alice({ method: "INFO", toTag: "b1", uri, extra: [`Route: <${bobUri}>`] });
+    await lab.alice({ method: "INFO", cseq: 2, toTag: "b1", uri, extra: [`Route: <${bobUri}>`] });
     const [sent] = await lab.flush();
     expect(sent?.remote).toEqual(BOB);
     expect(sent?.message.startLine).toBe(`INFO ${bobUri} SIP/2.0`);

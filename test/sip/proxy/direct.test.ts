@@ -160,6 +160,57 @@ describe("headers for the ACK of a 200", () => {
   });
 });
 
+describe("ACKs that answer", () => {
+  it("are shown to the policy once for each party, whatever numbers both have", async () => {
+    const shown: string[] = [];
+    const { lab } = world({
+      invite: async () => ({ forward: true }),
+      reoffer: async (_context, message) => {
+        if (nameOf(message) === "ACK") shown.push(`${message.fromTag} ${message.cseq?.number}`);
+        return { forward: true };
+      },
+    });
+    await answered(lab);
+    const ofAlice = { method: "ACK", toTag: "b1", uri: bobUri, branch: "z9hG4bK-ack", body: SDP };
+    const uri = `sip:agent@${ALICE.address}:${ALICE.port}`;
+    const ofBob = { method: "ACK", uri, branch: "z9hG4bK-back", body: SDP };
+    await lab.alice(ofAlice);
+    await lab.bob(ofBob);
+    await lab.alice(ofAlice);
+    await lab.bob(ofBob);
+    expect(shown).toEqual(["a1 1", "b1 1"]);
+  });
+});
+
+describe("headers for the PRACK of a reliable provisional", () => {
+  const prack = { method: "PRACK", cseq: 2, toTag: "b1", uri: bobUri };
+
+  it("are on the one whose RAck names it (RFC 3262 §7.2), and on no other", async () => {
+    const { lab } = world({
+      invite: async () => ({ forward: true }),
+      response: async (_context, { status }) => ({
+        forward: true,
+        ...(status === 183 ? { ackHeaders: [{ name: "Sluice-Granted", value: "early" }] } : {}),
+      }),
+    });
+    await lab.alice({ method: "INVITE", body: SDP });
+    const headers = [
+      { name: "Require", value: "100rel" },
+      { name: "RSeq", value: "7" },
+    ];
+    const reliable = { body: SDP, headers };
+    await lab.bobAnswers(lab.toBob("INVITE"), 183, reliable);
+    await lab.alice({ ...prack, extra: ["RAck: 7  1 INVITE"], branch: "z9hG4bK-p1" });
+    expect(lab.toBob("PRACK").headerLines("sluice-granted")).toEqual(["early"]);
+    await lab.bobAnswers(lab.toBob("PRACK"), 200);
+    await lab.alice({ ...prack, cseq: 3, extra: ["RAck: 8 1 INVITE"], branch: "z9hG4bK-p2" });
+    expect(lab.toBob("PRACK").headerLines("sluice-granted")).toEqual([]);
+    await lab.bobAnswers(lab.toBob("INVITE"), 200, { body: SDP });
+    await lab.alice({ ...prack, method: "ACK", cseq: 1, branch: "z9hG4bK-p3" });
+    expect(lab.toBob("ACK").headerLines("sluice-granted")).toEqual([]);
+  });
+});
+
 describe("re-INVITEs", () => {
   it("refused by the policy leave the call; glare is the agents' to find", async () => {
     const { lab, ended } = world({

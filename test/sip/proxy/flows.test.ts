@@ -174,6 +174,9 @@ describe("a call to a browser", () => {
     await lab.flush();
     const invite = browserGets(lab, "INVITE");
     expect(invite.recordRoutes).toHaveLength(2);
+    const ringing = responseTo(invite, 180, { toTag: "z" });
+    lab.transport.inject(ringing.toBuffer(), browserFlow.remote, WSS);
+    await lab.flush();
     const ask = (source: Flow, routes: string[], cseq: number) => {
       const text = fromBrowser({ method: "INFO", cseq, toTag: "z", uri: "sip:x7@abcdef.invalid", routes });
       lab.transport.inject(text, source.remote, WSS);
@@ -188,8 +191,11 @@ describe("a call to a browser", () => {
     const lab = withAgent();
     lab.transport.inject(fromBrowser({ method: "INVITE", body: SDP }), browserFlow.remote, WSS);
     await lab.flush();
-    const routes = browserGets(lab, "INVITE").recordRoutes;
+    const invite = browserGets(lab, "INVITE");
+    const routes = invite.recordRoutes;
     expect(routes).toHaveLength(2);
+    lab.transport.inject(responseTo(invite, 180, { toTag: "z" }).toBuffer(), browserFlow.remote, WSS);
+    await lab.flush();
     const text = fromBrowser({ method: "INFO", cseq: 9, toTag: "z", uri: "sip:x7@abcdef.invalid", routes });
     lab.transport.inject(text, browserFlow.remote, WSS);
     const infos = (await lab.flush()).filter(({ message }) => nameOf(message) === "INFO");
@@ -288,7 +294,11 @@ describe("requests and responses over TCP", () => {
   });
 
   it("goes along a Route by the transport that it names", async () => {
-    const lab = new Lab({}, {}, LOCALS);
+    const routes = new Map([
+      ["hop.example", { host: "192.0.2.99", port: 5066 }],
+      ["other.example", { host: "192.0.2.99", port: undefined }],
+    ]);
+    const lab = new Lab({}, { table: { domains: [], users: new Map(), routes } }, LOCALS);
     const route = "<sip:192.0.2.99:5066;transport=tcp;lr>";
     await lab.alice({ method: "OPTIONS", uri: "sip:x@far.example", extra: [`Route: ${route}`] });
     expect((await lab.flush()).map(({ remote }) => remote)).toEqual([

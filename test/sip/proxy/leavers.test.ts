@@ -36,7 +36,7 @@ describe("a browser whose connection closes", () => {
     expect(bench.ended).toEqual(["left BYE"]);
     expect([bench.lab.core.liveDialogs, bench.registrar.size]).toEqual([0, 1]);
     await max.call(`sip:zoe@${REALM}`);
-    expect((max.last() as SipResponse).status).toBe(404);
+    expect((max.last() as SipResponse).status).toBe(480);
   });
 
   it("keeps them if it is back in time by another connection, and is reached by that", async () => {

@@ -144,7 +144,9 @@ describe("a call that the policy takes back", () => {
     expect((await again.lab.names()).toSorted()).toEqual(["BYE>alice", "BYE>bob"]);
     expect(again.lab.toBob("BYE").cseq?.number).toBeGreaterThan(50);
     const { legs: _, ...bare } = context;
-    expect(world().lab.core.hangUp(bare, ENDING), "parties that nobody can find").toBe(false);
+    const lost = world();
+    expect(lost.lab.core.hangUp(bare, ENDING), "parties that nobody can find").toBe(false);
+    expect([lost.ended, lost.lab.core.liveDialogs]).toEqual([[], 0]);
   });
 
   it("goes to where the parties are now", async () => {

@@ -154,7 +154,7 @@ export class Browser {
     this.register(expires);
     await settle();
     const challenge = this.last() as SipResponse;
-    const login = shortLivedCredentials(SECRET, this.user, timestamp(this.bench.clock.now() + 60_000));
+    const login = shortLivedCredentials(SECRET, this.user, timestamp(this.bench.clock.now() + 3_600_000));
     this.register(expires, [`Authorization: ${answerTo(challenge, "REGISTER", login)}`]);
     await settle();
     return this.last() as SipResponse;

@@ -225,11 +225,11 @@ describe("nick names", () => {
       },
     });
     const zoe = await bench.browser("zoe");
-    await zoe.call(`sip:ace@${REALM}`);
+    await zoe.call(`sip:ace@${REALM};user=nick`);
     expect(asked).toEqual(["sip:anna@far.example originating sip:anna@far.example"]);
     const sent = sentRequest(bench, "INVITE");
     expect([sent.request.requestUri, sent.remote.address]).toEqual(["sip:anna@far.example", "192.0.2.77"]);
-    zoe.say("MESSAGE", { uri: `sip:ace@${REALM}` });
+    zoe.say("MESSAGE", { uri: `sip:ace@${REALM};user=nick` });
     await settle();
     const message = sentRequest(bench, "MESSAGE");
     expect(message.request.requestUri).toBe("sip:anna@far.example");
@@ -238,7 +238,7 @@ describe("nick names", () => {
   it("of users of this domain lead to where they have registered", async () => {
     const bench = new UsersBench({ directory: directory({ ace: { aor: `sip:max@${REALM}`, online: false } }) });
     const [zoe, max] = [await bench.browser("zoe"), await bench.browser("max")];
-    await zoe.call(`sip:ace@${REALM}`);
+    await zoe.call(`sip:ace@${REALM};user=nick`);
     expect((max.last("INVITE") as SipRequest).requestUri).toBe(max.contact);
     expect(bench.contexts.get("web-1")?.side).toBe("terminating");
   });
@@ -257,19 +257,69 @@ describe("nick names", () => {
       }),
     });
     const zoe = await bench.browser("zoe");
-    await zoe.call(`sip:${nick}@${REALM}`);
+    await zoe.call(`sip:${nick}@${REALM};user=nick`);
     expect(statusOf(zoe.last())).toBe(status);
-    zoe.say("MESSAGE", { uri: `sip:${nick}@${REALM}` });
+    zoe.say("MESSAGE", { uri: `sip:${nick}@${REALM};user=nick` });
     await settle();
     expect(statusOf(zoe.last())).toBe(status);
     expect([bench.contexts.size, bench.lab.core.liveDialogs]).toEqual([0, 0]);
+  });
+
+  it("beyond ASCII, and of several words, are found as they were written", async () => {
+    const asked: string[] = [];
+    const find = async (nick: string) => {
+      asked.push(nick);
+      return { aor: "sip:anna@far.example", online: true };
+    };
+    const bench = new UsersBench({ directory: { find } });
+    const zoe = await bench.browser("zoe");
+    await zoe.call(`sip:${encodeURIComponent("Jürg der Große")}@${REALM};user=nick`);
+    expect(asked).toEqual(["Jürg der Große"]);
+    zoe.say("MESSAGE", { uri: `sip:%E0@${REALM};user=nick` });
+    await settle();
+    expect([statusOf(zoe.last()), asked.length]).toEqual([404, 1]);
+  });
+
+  it("of other domains do not get what is sent to a user's address, though nobody is registered there", async () => {
+    const mallory = { aor: "sip:mallory@far.example", online: true };
+    const bench = new UsersBench({ directory: directory({ max: mallory, mia: mallory }) });
+    const [zoe, max] = [await bench.browser("zoe"), await bench.browser("max")];
+    await max.logOut();
+    await zoe.call(`sip:max@${REALM}`);
+    expect([statusOf(zoe.last()), bench.contexts.size]).toEqual([480, 0]);
+    await zoe.call(`sip:mia@${REALM}`);
+    expect([statusOf(zoe.last()), bench.contexts.size]).toEqual([404, 0]);
+    for (const [user, status] of [["max", 480] as const, ["mia", 404] as const]) {
+      zoe.say("MESSAGE", { uri: `sip:${user}@${REALM}` });
+      await settle();
+      expect(statusOf(zoe.last())).toBe(status);
+    }
+  });
+
+  it("of this domain are found without the mark; with it nobody's address is meant", async () => {
+    const bench = new UsersBench({
+      directory: directory({
+        ace: { aor: `sip:max@${REALM}`, online: true },
+        max: { aor: "sip:anna@far.example", online: true },
+      }),
+    });
+    const [zoe, max] = [await bench.browser("zoe"), await bench.browser("max")];
+    await zoe.call(`sip:ace@${REALM}`);
+    expect((max.last("INVITE") as SipRequest).requestUri).toBe(max.contact);
+    zoe.say("MESSAGE", { uri: `sip:max@${REALM};user=NICK` });
+    await settle();
+    expect(sentRequest(bench, "MESSAGE").request.requestUri).toBe("sip:anna@far.example");
+    const without = new UsersBench();
+    const eve = await without.browser("eve");
+    await eve.call(`sip:bob@${REALM};user=nick`);
+    expect(statusOf(eve.last())).toBe(404);
   });
 
   it("may be given up while the directory is asked", async () => {
     let tell: (entry: DirectoryEntry) => void = () => undefined;
     const bench = new UsersBench({ directory: { find: () => new Promise((resolve) => (tell = resolve)) } });
     const zoe = await bench.browser("zoe");
-    await zoe.call(`sip:ace@${REALM}`);
+    await zoe.call(`sip:ace@${REALM};user=nick`);
     const cancel = [
       `CANCEL sip:ace@${REALM} SIP/2.0`,
       `Via: SIP/2.0/WSS abc.invalid;branch=z9hG4bK-${zoe.remote.port}-3`,
