@@ -26,8 +26,8 @@ export interface Login {
   /** The user part that it proves. */
   readonly user: string;
   readonly ha1: string;
-  /** Right or not, it is not taken any more. */
-  readonly expired: boolean;
+  /** After it nothing is granted by it; absent: as long as there is the account. */
+  readonly until?: Timestamp;
 }
 
 export class CredentialStore {
@@ -49,22 +49,17 @@ export class CredentialStore {
   }
 
   /** Undefined if nobody has that name in the realm, or not for that algorithm. */
-  find(username: string, realm: string, { algorithm, now }: LookUp): Login | undefined {
+  find(username: string, realm: string, algorithm: DigestAlgorithm): Login | undefined {
     const account = this.accounts.get(`${username}@${realm}`);
     const kept = account?.ha1[algorithm];
-    if (account !== undefined) return kept === undefined ? undefined : { user: username, ha1: kept, expired: false };
+    if (account !== undefined) return kept === undefined ? undefined : { user: username, ha1: kept };
     const { secret, firstDomain } = this.sources;
     const claim = secret === undefined ? undefined : readShortLived(secret, username);
     if (claim === undefined || (claim.domain ?? firstDomain) !== realm) return undefined;
     const ha1 = ha1Of(algorithm, { user: username, realm, password: claim.password });
-    return { user: claim.user, ha1, expired: claim.expires < now };
+    return { user: claim.user, ha1, until: claim.expires };
   }
 }
 
-export interface LookUp {
-  readonly algorithm: DigestAlgorithm;
-  readonly now: Timestamp;
-}
-
 /** Compared with where there is no account, so that the time taken does not tell. */
-export const NOBODY: Login = { user: "", ha1: randomBytes(32).toString("hex"), expired: true };
+export const NOBODY: Login = { user: "", ha1: randomBytes(32).toString("hex") };

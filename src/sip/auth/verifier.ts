@@ -2,12 +2,14 @@
  * Digest authentication of a request (RFC 3261 §22, RFC 7616 §3.4.6, RFC 8760): what to answer, or whose it is.
  * ```
  *  no credentials ─────────────────────────────▶ challenge
+ *  nonce too old, or not made for this source ─▶ challenge, stale; unread
  *  budget used up ─────────────────────────────▶ refused, unread
  *  wrong response, no such user ───────────────▶ failure counted; challenge
  *  right, but run out ─────────────────────────▶ refused
- *  right, nonce too old or not ours, nc again ─▶ challenge, stale
+ *  right, nc again ────────────────────────────▶ challenge, stale
  *  right ──────────────────────────────────────▶ granted
  * ```
+ * A failure is somebody's who reads what is sent to the source: datagrams with a forged source are none.
  */
 import { randomBytes } from "node:crypto";
 import { type Millis, seconds, type Timestamp } from "../../model/units.js";
@@ -36,7 +38,7 @@ export interface AuthCounters {
   failed: number;
   /** Right, but handed out for a time that is over. */
   expired: number;
-  /** Right but for the nonce. */
+  /** The nonce was too old, of before a restart or of another source, or its count was used. */
   stale: number;
   /** Not looked at: too many failures before. */
   blocked: number;
@@ -56,7 +58,8 @@ export interface AuthQuestion {
 }
 
 export type AuthVerdict =
-  | { readonly kind: "granted"; readonly user: string }
+  /** `until`: the credentials end then, and with them what they are taken for. */
+  | { readonly kind: "granted"; readonly user: string; readonly until?: Timestamp }
   | {
       readonly kind: "answered";
       readonly status: 401 | 403 | 407;
@@ -85,41 +88,44 @@ export class DigestVerifier {
   verify(request: SipRequest, question: AuthQuestion): AuthVerdict {
     const given = credentialsFor(request, question);
     if (given === undefined) return this.challenge(question, false);
+    const made = this.nonces.read(given.nonce, question);
+    // RFC 7616 §3.3: stale is said of the nonce. Whether the response is right would be told for nothing.
+    if (made === undefined) return this.stale(question);
     const claimant = { user: `${given.user}@${question.realm}`, source: question.source };
     const wait = this.budget.blockedFor(claimant, question.now);
     if (wait !== undefined) {
       this.counters.blocked += 1;
       return blocked(wait);
     }
-    const login = this.credentials.find(given.user, question.realm, { ...question, algorithm: given.algorithm });
-    const { ha1, expired, user } = login ?? NOBODY;
+    const login = this.credentials.find(given.user, question.realm, given.algorithm) ?? NOBODY;
+    const { ha1, ...granted } = login;
     const right = digestResponse(given.algorithm, ha1, { ...given, method: request.method });
     if (!sameDigest(right, given.response) || given.uri !== request.requestUri) {
       this.counters.failed += 1;
       this.budget.failed(claimant, question.now);
       return this.challenge(question, false);
     }
-    if (expired) {
+    if (granted.until !== undefined && granted.until < question.now) {
       this.counters.expired += 1;
       return refused("the credentials have run out");
     }
-    if (!this.takeNonce(given, question.now)) {
-      this.counters.stale += 1;
-      return this.challenge(question, true);
+    if (!this.counts.take(given.nonce, Number.parseInt(given.nc, 16), { made, now: question.now })) {
+      return this.stale(question);
     }
     this.counters.granted += 1;
     this.budget.succeeded(claimant, question.now);
-    return { kind: "granted", user };
+    return { kind: "granted", ...granted };
   }
 
-  private takeNonce({ nonce, nc }: DigestCredentials, now: Timestamp): boolean {
-    const reading = this.nonces.read(nonce, now);
-    return reading.kind === "fresh" && this.counts.take(nonce, Number.parseInt(nc, 16), { made: reading.made, now });
+  private stale(question: AuthQuestion): AuthVerdict {
+    this.counters.stale += 1;
+    return this.challenge(question, true);
   }
 
-  private challenge({ asker, realm, algorithms, now }: AuthQuestion, stale: boolean): AuthVerdict {
+  private challenge(question: AuthQuestion, stale: boolean): AuthVerdict {
+    const { asker, realm, algorithms } = question;
     this.counters.challenged += 1;
-    const nonce = this.nonces.make(now);
+    const nonce = this.nonces.make(question);
     const name = asker === "registrar" ? "WWW-Authenticate" : "Proxy-Authenticate";
     // RFC 8760 §2.3: one header field for each algorithm, the most wanted on top.
     const headers = algorithms.map((algorithm) => {

@@ -8,7 +8,7 @@
  * ```
  * A REGISTER is carried out as a whole or not at all.
  */
-import { type Millis, millis, type Timestamp } from "../../model/units.js";
+import type { Timestamp } from "../../model/units.js";
 import { parseSipUri, type SipUri } from "../message/uri.js";
 import type { FlowId } from "../transport/transport.js";
 import type { Arrived, Binding } from "./binding.js";
@@ -31,7 +31,14 @@ export const DEFAULT_REGISTRAR_LIMITS: RegistrarLimits = {
 };
 
 export type RegistrarEvent =
-  | { readonly kind: "register"; readonly wish: RegisterWish; readonly arrived: Arrived; readonly now: Timestamp }
+  | {
+      readonly kind: "register";
+      readonly wish: RegisterWish;
+      readonly arrived: Arrived;
+      readonly now: Timestamp;
+      /** When the credentials end that prove it. */
+      readonly until?: Timestamp | undefined;
+    }
   /** The connection is gone for good. */
   | { readonly kind: "flowLost"; readonly flow: FlowId; readonly now: Timestamp }
   /** Time passed. */
@@ -87,7 +94,7 @@ function register(live: readonly Binding[], event: Registration, limits: Registr
     if (existing !== undefined && isOutOfOrder(existing, wish)) return { bindings: live, answer: OUT_OF_ORDER };
     const others = bindings.filter((binding) => binding !== existing);
     if (lasts === 0) bindings = others;
-    else bindings = [...others, bound(event, { contact, existing, lasts: lifetime(lasts, limits) })];
+    else bindings = [...others, bound(event, { contact, existing, expires: end(event, lasts, limits) })];
   }
   if (bindings.length > limits.bindings) {
     return { bindings: live, answer: { status: 403, phrase: "Too Many Registrations" } };
@@ -103,18 +110,21 @@ const OUT_OF_ORDER: RegistrarAnswer = { status: 500, phrase: "Out Of Order" };
 const isOutOfOrder = (binding: Binding, { callId, cseq }: RegisterWish): boolean =>
   binding.callId === callId && cseq <= binding.cseq;
 
-/** The registrar may choose a shorter time than it was asked for. */
-const lifetime = (lasts: number, limits: RegistrarLimits): Millis => millis(Math.min(lasts, limits.maxExpires) * 1000);
+/** §10.3 step 7: the registrar may choose a shorter time than it was asked for. Nobody is reached who could not log in. */
+function end({ now, until }: Registration, lasts: number, limits: RegistrarLimits): Timestamp {
+  const wanted = now + Math.min(lasts, limits.maxExpires) * 1000;
+  return Math.min(wanted, until ?? wanted) as Timestamp;
+}
 
 function bound(
   { wish, arrived, now }: Registration,
-  { contact, existing, lasts }: { contact: WantedContact; existing: Binding | undefined; lasts: Millis },
+  { contact, existing, expires }: { contact: WantedContact; existing: Binding | undefined; expires: Timestamp },
 ): Binding {
   return {
     aor: wish.aor,
     contact: contact.uri,
     q: contact.q,
-    expires: (now + lasts) as Timestamp,
+    expires,
     since: existing?.since ?? now,
     updated: now,
     callId: wish.callId,

@@ -10,7 +10,9 @@ import type { RegisterWish } from "./register-request.js";
 /** Where bindings outlive a restart. Those of connections do not: they end with these. */
 export interface BindingStore {
   load(): readonly Binding[];
-  /** All that the user has now; none: forget the user. May be written a moment later. */
+  /** Everybody who ever had a binding, the one that was seen last at the end. */
+  users(): readonly AddressOfRecord[];
+  /** All that the user has now. May be written a moment later. */
   save(aor: AddressOfRecord, bindings: readonly Binding[]): void;
 }
 
@@ -34,6 +36,8 @@ export interface RegistrarCounters {
 
 const SWEEP = seconds(10);
 const USERS = 50_000;
+/** Users are known, for each that may be registered at a time. */
+const KNOWN_TIMES = 4;
 
 export type RegisterOutcome = RegistrarAnswer | { readonly status: 503; readonly phrase: string };
 
@@ -42,6 +46,8 @@ export class Registrar {
   private readonly options: RegistrarOptions;
   private readonly limits: RegistrarLimits;
   private readonly users = new Map<AddressOfRecord, readonly Binding[]>();
+  /** Who ever had a binding: such a user is away (480), and not unknown (404). */
+  private readonly known: Set<AddressOfRecord>;
   private readonly byFlow = new Map<FlowId, Set<AddressOfRecord>>();
   /** Closed, and waited for: their bindings are there and reach nobody. */
   private readonly closed = new Set<FlowId>();
@@ -53,7 +59,12 @@ export class Registrar {
     for (const binding of options.store?.load() ?? []) {
       this.users.set(binding.aor, [...(this.users.get(binding.aor) ?? []), binding]);
     }
+    this.known = new Set(options.store?.users());
     this.sweepLater();
+  }
+
+  isKnown(aor: AddressOfRecord): boolean {
+    return this.known.has(aor);
   }
 
   /** Users with a binding. */
@@ -61,13 +72,14 @@ export class Registrar {
     return this.users.size;
   }
 
-  register(wish: RegisterWish, arrived: Arrived): RegisterOutcome {
+  /** @param until - when the credentials end that prove it; no binding outlives them */
+  register(wish: RegisterWish, arrived: Arrived, until?: Timestamp): RegisterOutcome {
     const before = this.users.get(wish.aor) ?? [];
     if (before.length === 0 && this.users.size >= (this.options.users ?? USERS)) {
       this.counters.refused += 1;
       return { status: 503, phrase: "Too Many Users" };
     }
-    const event = { kind: "register", wish, arrived, now: this.options.clock.now() } as const;
+    const event = { kind: "register", wish, arrived, until, now: this.options.clock.now() } as const;
     const { bindings, answer } = stepRegistrar(before, event, this.limits);
     this.keep(wish.aor, before, bindings);
     if (answer?.status === 200) this.counters.accepted += 1;
@@ -146,7 +158,17 @@ export class Registrar {
     }
     for (const flow of flowsOf(before)) if (this.byFlow.get(flow)?.size === 0) this.forgetFlow(flow);
     const durable = bindings.filter(isDurable);
-    if (durable.length > 0 || before.some(isDurable)) this.options.store?.save(aor, durable);
+    const isNew = bindings.length > 0 && this.learn(aor);
+    if (isNew || durable.length > 0 || before.some(isDurable)) this.options.store?.save(aor, durable);
+  }
+
+  /** @returns whether the user was unknown */
+  private learn(aor: AddressOfRecord): boolean {
+    if (this.known.has(aor)) return false;
+    this.known.add(aor);
+    const [first] = this.known;
+    if (this.known.size > KNOWN_TIMES * (this.options.users ?? USERS) && first !== undefined) this.known.delete(first);
+    return true;
   }
 
   private forgetFlow(flow: FlowId): void {

@@ -1,9 +1,9 @@
 /** What connections may cost, and what was counted of them. */
 import { type Millis, seconds } from "../../model/units.js";
-import { DEFAULT_GATE_LIMITS, type GateLimits } from "./source-gate.js";
+import { DEFAULT_GATE_LIMITS, type GateCounters, type GateLimits } from "./source-gate.js";
 
 export interface ConnectionLimits extends GateLimits {
-  /** From the first octet of a message to its last, and from the opening of a connection to its first message. */
+  /** From the opening of a connection to its first message; in a stream also from a message's first octet to its last. */
   readonly messageTime: Millis;
   /** A connection by which nothing came or went for this long is closed. Clients ping every 2 min (RFC 5626 §4.4.1). */
   readonly idle: Millis;
@@ -15,6 +15,11 @@ export interface ConnectionLimits extends GateLimits {
   readonly queueOctets: number;
   /** Interval of WebSocket pings; one that is not answered by the next ends the connection. */
   readonly ping: Millis;
+  /**
+   * A WebSocket by which nobody is registered for so long is closed, where users register: nothing else may be asked by
+   * it. Two requests are a log-in, and the credentials for it are there before the connection is.
+   */
+  readonly unregistered: Millis;
 }
 
 export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
@@ -25,18 +30,13 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
   refusalMemory: seconds(60),
   queueOctets: 262_144,
   ping: seconds(25),
+  unregistered: seconds(30),
 };
 
 /** Since the start. */
-export interface ConnectionCounters {
-  /** Connections that others opened. */
-  accepted: number;
+export interface ConnectionCounters extends GateCounters {
   /** Connections opened from here. */
   opened: number;
-  /** Refused: too many in all, or of one source. */
-  full: number;
-  /** Refused: one source opened them too fast. */
-  tooFast: number;
   /** Closed: where a message ends could not be told, or it was too large. */
   broken: number;
   /** Closed: a message, or the reading of ours, took too long. */
@@ -44,6 +44,8 @@ export interface ConnectionCounters {
   /** Closed: more waited for the peer than it may. */
   overflow: number;
   idle: number;
+  /** Closed: WebSockets by which nobody was registered. */
+  unregistered: number;
   /** WebSocket requests refused for their Origin. */
   foreignOrigin: number;
   /** Other HTTP requests that became no WebSocket. */
@@ -59,6 +61,7 @@ export const newConnectionCounters = (): ConnectionCounters => ({
   slow: 0,
   overflow: 0,
   idle: 0,
+  unregistered: 0,
   foreignOrigin: 0,
   noWebSocket: 0,
 });

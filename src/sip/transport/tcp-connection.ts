@@ -1,24 +1,17 @@
 /** One TCP connection: messages out of its octets, and an end to it when its peer is slow, silent or wrong. */
 import type { Socket } from "node:net";
-import type { Clock, Timer } from "../../model/clock.js";
+import type { Timer } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
 import { type Millis, millis } from "../../model/units.js";
+import { type ConnectionParts, failLater } from "./connections.js";
 import { type Frame, type FramerLimits, StreamFramer } from "./framer.js";
-import type { ConnectionCounters, ConnectionLimits } from "./limits.js";
-import type { Flow, MessageHandler } from "./transport.js";
+import type { Flow } from "./transport.js";
 
-export interface TcpConnectionParts {
-  readonly flow: Flow;
+export interface TcpConnectionParts extends ConnectionParts {
   readonly socket: Socket;
   /** The other side opened it, and has not said anything sensible yet. */
   readonly accepted: boolean;
-  readonly clock: Clock;
-  readonly limits: ConnectionLimits;
   readonly framing: FramerLimits;
-  readonly counters: ConnectionCounters;
-  readonly message: MessageHandler;
-  /** Called once. */
-  readonly closed: (connection: TcpConnection) => void;
 }
 
 const PONG = Buffer.from("\r\n");
@@ -56,13 +49,13 @@ export class TcpConnection {
   send(octets: Buffer, failed: (cause: Error) => void): void {
     const { socket, limits, counters } = this.parts;
     if (socket.destroyed || socket.writableEnded) {
-      queueMicrotask(() => failed(new SystemError("SIP_CONNECTION_CLOSED", "the connection is closed")));
+      failLater(failed, new SystemError("SIP_CONNECTION_CLOSED", "the connection is closed"));
       return;
     }
     if (socket.writableLength + octets.length > limits.queueOctets) {
       counters.overflow += 1;
       socket.destroy();
-      queueMicrotask(() => failed(new SystemError("SIP_PEER_SLOW", "the peer does not read what it is sent")));
+      failLater(failed, new SystemError("SIP_PEER_SLOW", "the peer does not read what it is sent"));
       return;
     }
     this.used = this.parts.clock.now();
@@ -135,6 +128,6 @@ export class TcpConnection {
 
   private onClosed(): void {
     for (const timer of [this.messageTimer, this.readerTimer, this.idleTimer]) timer?.cancel();
-    this.parts.closed(this);
+    this.parts.closed();
   }
 }

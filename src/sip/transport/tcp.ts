@@ -5,13 +5,12 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
-import { familyOf, formatEndpoint, parseAddress } from "../../model/ip.js";
+import { familyOf, formatEndpoint } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import type { MessageLimits } from "../message/limits.js";
 import { bindError } from "./bind-error.js";
-import { newFlowId } from "./flow-token.js";
+import { Connections, failLater } from "./connections.js";
 import { framerLimits } from "./framer.js";
-import { Handlers } from "./handlers.js";
 import type { ConnectionCounters, ConnectionLimits } from "./limits.js";
 import { RefusalMemory } from "./refusal-memory.js";
 import type { SourceGate } from "./source-gate.js";
@@ -47,9 +46,8 @@ const peerKey = ({ address, port }: SocketAddress): string => formatEndpoint(add
 export class TcpTransport implements SipTransport {
   readonly locals: readonly LocalPoint[];
   private readonly options: TcpOptions;
-  private readonly handlers = new Handlers();
   private readonly servers: readonly Server[];
-  private readonly connections = new Map<FlowId, TcpConnection>();
+  private readonly connections = new Connections<TcpConnection>();
   /** By the peer's address: the one that a request to it takes. */
   private readonly byPeer = new Map<string, { readonly connection: TcpConnection; readonly ready: Promise<boolean> }>();
   private readonly refused: RefusalMemory;
@@ -76,11 +74,11 @@ export class TcpTransport implements SipTransport {
   }
 
   onMessage(handler: MessageHandler): void {
-    this.handlers.message = handler;
+    this.connections.onMessage(handler);
   }
 
   onFlowClosed(listener: (flow: Flow) => void): void {
-    this.handlers.onFlowClosed(listener);
+    this.connections.onFlowClosed(listener);
   }
 
   flow(id: FlowId): Flow | undefined {
@@ -88,7 +86,7 @@ export class TcpTransport implements SipTransport {
   }
 
   async reach(local: LocalPoint, remote: Destination): Promise<boolean> {
-    if (remote.flow !== undefined) return this.connections.has(remote.flow);
+    if (remote.flow !== undefined) return this.connections.get(remote.flow) !== undefined;
     if (this.refused.has(peerKey(remote))) return false;
     return (await this.leading(local, remote)?.ready) ?? false;
   }
@@ -97,27 +95,21 @@ export class TcpTransport implements SipTransport {
     const { flow } = remote;
     const connection = flow === undefined ? this.leading(local, remote)?.connection : this.connections.get(flow);
     if (connection !== undefined) connection.send(octets, failed);
-    else queueMicrotask(() => failed(new SystemError("SIP_NO_CONNECTION", `no connection to ${peerKey(remote)}`)));
+    else failLater(failed, new SystemError("SIP_NO_CONNECTION", `no connection to ${peerKey(remote)}`));
   }
 
   async close(): Promise<void> {
-    const closed = this.servers.map((server) => new Promise<void>((done) => server.close(() => done())));
-    for (const connection of this.connections.values()) connection.destroy();
-    await Promise.all(closed);
+    const closed = closeAll(this.servers);
+    for (const connection of this.connections.all()) connection.destroy();
+    await closed;
   }
 
   private accept(socket: Socket, local: LocalPoint): void {
     const { gate, counters } = this.options;
-    const address = parseAddress(socket.remoteAddress ?? "");
-    const admission = address === undefined ? "full" : gate.enter(address);
-    if (address === undefined || admission !== "admitted") {
-      counters[admission === "tooFast" ? "tooFast" : "full"] += 1;
-      socket.destroy();
-      return;
-    }
-    counters.accepted += 1;
+    const address = gate.admit(socket, counters);
+    if (address === undefined) return;
     const remote = { address, port: socket.remotePort ?? 0 };
-    const connection = this.keep(socket, { local, remote, accepted: true, left: () => gate.leave(address) });
+    const connection = this.keep(socket, { local, remote, accepted: true });
     const ready = Promise.resolve(true);
     if (!this.byPeer.has(peerKey(remote))) this.byPeer.set(peerKey(remote), { connection, ready });
   }
@@ -132,7 +124,7 @@ export class TcpTransport implements SipTransport {
     const socket = connect({ host: address, port, localAddress: local.address });
     this.opened += 1;
     counters.opened += 1;
-    const connection = this.keep(socket, { local, remote, accepted: false, left: () => (this.opened -= 1) });
+    const connection = this.keep(socket, { local, remote, accepted: false });
     const tooLong = clock.after(limits.connectTime, () => socket.destroy(new Error("no answer to the connection")));
     let isConnected = false;
     const ready = new Promise<boolean>((resolve) => {
@@ -144,6 +136,7 @@ export class TcpTransport implements SipTransport {
       });
       socket.once("error", (cause) => logger.info("sip.tcp.failed", { to: key, cause: cause.message }));
       socket.once("close", () => {
+        this.opened -= 1;
         tooLong.cancel();
         if (!isConnected) this.refused.add(key);
         resolve(false);
@@ -156,37 +149,25 @@ export class TcpTransport implements SipTransport {
 
   private keep(
     socket: Socket,
-    parts: {
-      readonly local: LocalPoint;
-      readonly remote: SocketAddress;
-      readonly accepted: boolean;
-      readonly left: () => void;
-    },
+    parts: { readonly local: LocalPoint; readonly remote: SocketAddress; readonly accepted: boolean },
   ): TcpConnection {
-    const { local, accepted } = parts;
-    const id = newFlowId();
-    const flow: Flow = { id, local, remote: { ...parts.remote, transport: "tcp", flow: id } };
+    const { local, remote, accepted } = parts;
     const { clock, limits, counters, messageLimits } = this.options;
-    const connection = new TcpConnection({
-      flow,
-      socket,
-      accepted,
-      clock,
-      limits,
-      framing: framerLimits(messageLimits),
-      counters,
-      message: (octets, remote, at) => this.handlers.message(octets, remote, at),
-      closed: (gone) => {
-        parts.left();
-        this.connections.delete(id);
-        const key = peerKey(parts.remote);
-        if (this.byPeer.get(key)?.connection === gone) this.byPeer.delete(key);
-        this.handlers.flowClosed(flow);
-      },
+    const framing = framerLimits(messageLimits);
+    return this.connections.add(local, remote, (holder) => {
+      const closed = (): void => {
+        const key = peerKey(remote);
+        if (this.byPeer.get(key)?.connection.flow.id === holder.flow.id) this.byPeer.delete(key);
+        holder.closed();
+      };
+      return new TcpConnection({ ...holder, closed, socket, accepted, clock, limits, framing, counters });
     });
-    this.connections.set(id, connection);
-    return connection;
   }
+}
+
+/** None of them takes another connection; resolves when those that they took are closed, too. */
+export async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))));
 }
 
 /** @throws SystemError SIP_ADDRESS_IN_USE, SIP_BIND */

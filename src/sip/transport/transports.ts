@@ -1,7 +1,7 @@
 /** All of a proxy's listeners as one transport: UDP, TCP on the same ports, WebSocket. */
-import { readFile } from "node:fs/promises";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
+import type { IpAddress } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import type { MessageLimits } from "../message/limits.js";
 import {
@@ -12,6 +12,7 @@ import {
 } from "./limits.js";
 import { SourceGate } from "./source-gate.js";
 import { type ConnectionOptions, TcpTransport } from "./tcp.js";
+import type { TlsMaterial } from "./tls.js";
 import type {
   Destination,
   Flow,
@@ -23,12 +24,13 @@ import type {
 } from "./transport.js";
 import { UdpTransport } from "./udp.js";
 import { WsTransport } from "./ws.js";
-import type { TlsMaterial, WebSocketRules } from "./ws-server.js";
+import type { WebSocketRules } from "./ws-server.js";
 
 export interface WebSocketListener extends WebSocketRules {
   readonly addresses: readonly SocketAddress[];
-  /** Paths of PEM files. */
-  readonly tls?: { readonly key: string; readonly certificate: string } | undefined;
+  readonly tls?: TlsMaterial | undefined;
+  /** HTTP proxies whose X-Forwarded-For is believed: their connections are counted by it. */
+  readonly trustedProxies?: readonly IpAddress[];
 }
 
 export interface TransportsOptions {
@@ -62,15 +64,14 @@ export class Transports implements SipTransport {
     const { clock, logger, messageLimits, webSocket } = options;
     const limits = { ...DEFAULT_CONNECTION_LIMITS, ...options.limits };
     const counters = newConnectionCounters();
-    const gate = new SourceGate(limits, clock);
+    const gate = new SourceGate(limits, clock, webSocket?.trustedProxies);
     const shared = { clock, logger, limits, counters, gate, messageLimits };
     const parts: Closable[] = [];
     try {
       parts.push(...(await openPorts(options, shared)));
       if (webSocket !== undefined) {
-        const { addresses, path, origins } = webSocket;
+        const { addresses, path, origins, tls } = webSocket;
         const rules = { path, origins: origins.map((origin) => origin.toLowerCase()) };
-        const tls = webSocket.tls === undefined ? undefined : await readTls(webSocket.tls);
         parts.push(await WsTransport.open({ ...shared, addresses, rules, tls }));
       }
     } catch (error) {
@@ -111,6 +112,16 @@ export class Transports implements SipTransport {
     else queueMicrotask(() => failed(new SystemError("SIP_NO_TRANSPORT", `there is no ${remote.transport} here`)));
   }
 
+  /** Of WebSockets: those by which nobody is registered are closed after a while. @param isUsed - asked now and then */
+  keepOnly(isUsed: (flow: FlowId) => boolean): void {
+    for (const part of this.parts) if (part instanceof WsTransport) part.keepOnly(isUsed);
+  }
+
+  /** Of the WebSocket, for connections to come. @throws SystemError SIP_TLS */
+  replaceTls(tls: TlsMaterial): void {
+    for (const part of this.parts) if (part instanceof WsTransport) part.replaceTls(tls);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.parts.map((part) => part.close()));
   }
@@ -138,18 +149,4 @@ async function openPorts(
     if (!isFree || tries === 1) throw error;
     return openPorts(options, shared, tries - 1);
   }
-}
-
-async function readTls(paths: { readonly key: string; readonly certificate: string }): Promise<TlsMaterial> {
-  const read = async (what: string, path: string): Promise<Buffer> => {
-    try {
-      return await readFile(path);
-    } catch (cause) {
-      throw new SystemError("SIP_TLS", `the TLS ${what} cannot be read: ${String(cause)}`, {
-        cause,
-        remedy: `check that ${path} exists and that this user may read it`,
-      });
-    }
-  };
-  return { key: await read("key", paths.key), certificate: await read("certificate", paths.certificate) };
 }

@@ -7,10 +7,12 @@ import { createServer as createHttps } from "node:https";
 import type { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { parseAddress } from "../../model/ip.js";
+import { forwardedSource } from "../../model/forwarded.js";
+import { type IpAddress, unmapped } from "../../model/ip.js";
 import type { MessageLimits } from "../message/limits.js";
 import { DEFAULT_MESSAGE_LIMITS } from "../message/limits.js";
 import type { ConnectionOptions } from "./tcp.js";
+import { secureOptions, type TlsMaterial } from "./tls.js";
 import type { SocketAddress } from "./transport.js";
 
 export interface WebSocketRules {
@@ -23,16 +25,10 @@ export interface WebSocketRules {
   readonly origins: readonly string[];
 }
 
-/** Contents of the PEM files. */
-export interface TlsMaterial {
-  readonly key: Buffer;
-  readonly certificate: Buffer;
-}
-
 const SUBPROTOCOL = "sip";
 
 interface Refusal {
-  readonly status: 400 | 403 | 404;
+  readonly status: 400 | 403 | 404 | 429;
 }
 
 /** An HTTP or HTTPS server that hands `opened` the WebSockets that keep the rules. Not listening yet. */
@@ -40,11 +36,11 @@ export function webSocketServer(
   options: ConnectionOptions & { readonly rules: WebSocketRules; readonly tls: TlsMaterial | undefined },
   opened: (socket: WebSocket, remote: SocketAddress) => void,
 ): Server {
-  const { rules, tls, limits, counters, messageLimits } = options;
+  const { rules, tls, limits, counters, gate, messageLimits } = options;
   const http = { maxHeaderSize: 8192, requestTimeout: limits.messageTime, headersTimeout: limits.messageTime };
-  const secure = { minVersion: "TLSv1.2", handshakeTimeout: limits.messageTime } as const;
+  const handshakeTimeout = limits.messageTime;
   const server =
-    tls === undefined ? createHttp(http) : createHttps({ ...http, ...secure, key: tls.key, cert: tls.certificate });
+    tls === undefined ? createHttp(http) : createHttps({ ...http, ...secureOptions(tls), handshakeTimeout });
   server.maxHeadersCount = 64;
   server.keepAliveTimeout = 1;
   server.on("request", (_request, response) => {
@@ -54,16 +50,21 @@ export function webSocketServer(
   const upgrader = new WebSocketServer(upgraderOptions(messageLimits));
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const refusal = refusalOf(request, rules);
-    const address = parseAddress(request.socket.remoteAddress ?? "");
-    if (refusal !== undefined || address === undefined) {
-      counters[refusal?.status === 403 ? "foreignOrigin" : "noWebSocket"] += 1;
-      refuse(socket, refusal ?? { status: 400 });
+    if (refusal !== undefined) {
+      counters[refusal.status === 403 ? "foreignOrigin" : "noWebSocket"] += 1;
+      refuse(socket, refusal);
+      return;
+    }
+    const address = admittedSource(request, options);
+    if (address === undefined) {
+      refuse(socket, { status: 429 });
       return;
     }
     const remote = { address, port: request.socket.remotePort ?? 0 };
     upgrader.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, remote));
   });
-  guard(server, options);
+  // TCP connections, so that TLS handshakes and slow HTTP heads are counted.
+  server.prependListener("connection", (socket: Socket) => void gate.admit(socket, counters));
   return server;
 }
 
@@ -76,19 +77,15 @@ const upgraderOptions = (limits: MessageLimits = DEFAULT_MESSAGE_LIMITS) => ({
   handleProtocols: () => SUBPROTOCOL,
 });
 
-/** Counts TCP connections, so that TLS handshakes and slow HTTP heads are among them. */
-function guard(server: Server, { gate, counters }: ConnectionOptions): void {
-  server.prependListener("connection", (socket: Socket) => {
-    const address = parseAddress(socket.remoteAddress ?? "");
-    const admission = address === undefined ? "full" : gate.enter(address);
-    if (address === undefined || admission !== "admitted") {
-      counters[admission === "tooFast" ? "tooFast" : "full"] += 1;
-      socket.destroy();
-      return;
-    }
-    counters.accepted += 1;
-    socket.once("close", () => gate.leave(address));
-  });
+/** Who asks; undefined for one too many of those that a trusted proxy brings, who were not told apart before. */
+function admittedSource(
+  { socket, headers }: IncomingMessage,
+  { gate, counters }: ConnectionOptions,
+): IpAddress | undefined {
+  const peer = unmapped(socket.remoteAddress ?? "");
+  const forwarded = headers["x-forwarded-for"];
+  const source = forwardedSource(peer, typeof forwarded === "string" ? forwarded : undefined, gate.trusted);
+  return !gate.trusted.has(peer) || gate.admitBehind(socket, source, counters) ? source : undefined;
 }
 
 function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {

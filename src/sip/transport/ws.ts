@@ -5,9 +5,9 @@
 import type { Server, Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { SystemError } from "../../model/errors.js";
-import { newFlowId } from "./flow-token.js";
-import { Handlers } from "./handlers.js";
-import { type ConnectionOptions, listen } from "./tcp.js";
+import { Connections, failLater } from "./connections.js";
+import { type ConnectionOptions, closeAll, listen } from "./tcp.js";
+import { replaceTls, type TlsMaterial, withTls } from "./tls.js";
 import type {
   Destination,
   Flow,
@@ -18,7 +18,7 @@ import type {
   SocketAddress,
 } from "./transport.js";
 import { WsConnection } from "./ws-connection.js";
-import { type TlsMaterial, type WebSocketRules, webSocketServer } from "./ws-server.js";
+import { type WebSocketRules, webSocketServer } from "./ws-server.js";
 
 export interface WsOptions extends ConnectionOptions {
   /** Exact addresses, none of them a wildcard. Port 0 takes a free one. */
@@ -30,10 +30,10 @@ export interface WsOptions extends ConnectionOptions {
 
 export class WsTransport implements SipTransport {
   private readonly options: WsOptions;
-  private readonly handlers = new Handlers();
   private readonly bound: { readonly server: Server; readonly local: LocalPoint }[] = [];
-  private readonly connections = new Map<FlowId, WsConnection>();
+  private readonly connections = new Connections<WsConnection>();
   private readonly sockets = new Set<Socket>();
+  private isUsed: (flow: FlowId) => boolean = () => true;
 
   private constructor(options: WsOptions) {
     this.options = options;
@@ -56,11 +56,11 @@ export class WsTransport implements SipTransport {
   }
 
   onMessage(handler: MessageHandler): void {
-    this.handlers.message = handler;
+    this.connections.onMessage(handler);
   }
 
   onFlowClosed(listener: (flow: Flow) => void): void {
-    this.handlers.onFlowClosed(listener);
+    this.connections.onFlowClosed(listener);
   }
 
   flow(id: FlowId): Flow | undefined {
@@ -68,26 +68,40 @@ export class WsTransport implements SipTransport {
   }
 
   async reach(_local: LocalPoint, remote: Destination): Promise<boolean> {
-    return remote.flow !== undefined && this.connections.has(remote.flow);
+    return this.connections.get(remote.flow) !== undefined;
   }
 
   send(octets: Buffer, _local: LocalPoint, remote: Destination, failed: (cause: Error) => void): void {
-    const connection = remote.flow === undefined ? undefined : this.connections.get(remote.flow);
+    const connection = this.connections.get(remote.flow);
     if (connection !== undefined) connection.send(octets, failed);
-    else queueMicrotask(() => failed(new SystemError("SIP_NO_CONNECTION", "the WebSocket is gone")));
+    else failLater(failed, new SystemError("SIP_NO_CONNECTION", "the WebSocket is gone"));
+  }
+
+  /** Those by which nobody is registered do not last. */
+  keepOnly(isUsed: (flow: FlowId) => boolean): void {
+    this.isUsed = isUsed;
+  }
+
+  /** @throws SystemError SIP_TLS */
+  replaceTls(tls: TlsMaterial): void {
+    replaceTls(
+      this.bound.map(({ server }) => server),
+      tls,
+    );
   }
 
   async close(): Promise<void> {
-    const closed = this.bound.map(({ server }) => new Promise<void>((done) => server.close(() => done())));
+    const closed = closeAll(this.bound.map(({ server }) => server));
     // Also those that are in a TLS handshake or an HTTP head.
     for (const socket of this.sockets) socket.destroy();
-    await Promise.all(closed);
+    await closed;
   }
 
   private async listen(address: SocketAddress): Promise<void> {
     const { tls } = this.options;
     const opened = (socket: WebSocket, remote: SocketAddress) => this.keep(socket, bound.local, remote);
-    const server = madeWith(tls, () => webSocketServer({ ...this.options, tls }, opened));
+    const make = (): Server => webSocketServer({ ...this.options, tls }, opened);
+    const server = tls === undefined ? make() : withTls(make);
     const bound = await listen(server, address, tls === undefined ? "ws" : "wss");
     server.on("connection", (raw) => {
       this.sockets.add(raw);
@@ -97,33 +111,10 @@ export class WsTransport implements SipTransport {
   }
 
   private keep(socket: WebSocket, local: LocalPoint, from: SocketAddress): void {
-    const id = newFlowId();
-    const flow: Flow = { id, local, remote: { ...from, transport: local.transport, flow: id } };
     const { clock, limits, counters } = this.options;
-    const connection = new WsConnection({
-      flow,
-      socket,
-      clock,
-      limits,
-      counters,
-      message: (octets, remote, at) => this.handlers.message(octets, remote, at),
-      closed: () => {
-        this.connections.delete(id);
-        this.handlers.flowClosed(flow);
-      },
-    });
-    this.connections.set(id, connection);
-  }
-}
-
-function madeWith<S>(tls: TlsMaterial | undefined, make: () => S): S {
-  try {
-    return make();
-  } catch (cause) {
-    if (tls === undefined) throw cause;
-    throw new SystemError("SIP_TLS", `the TLS key and certificate cannot be used: ${String(cause)}`, {
-      cause,
-      remedy: "check that both are PEM, belong together, and that the key has no passphrase",
+    this.connections.add(local, from, (holder) => {
+      const isUsed = (): boolean => this.isUsed(holder.flow.id);
+      return new WsConnection({ ...holder, socket, isUsed, clock, limits, counters });
     });
   }
 }

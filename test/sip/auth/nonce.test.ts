@@ -7,39 +7,50 @@ import { NonceCounts } from "../../../src/sip/auth/nonce-counts.js";
 
 const T0 = 1_700_000_000_000;
 const at = (offset: number) => timestamp(T0 + offset);
+const HOME = "198.51.100.1";
+const use = (offset: number, source = HOME) => ({ source, now: at(offset) });
 const maker = () => new NonceMaker({ random: randomBytes, life: seconds(300) });
 
 describe("a nonce", () => {
   it("is known to its maker for its life, and to nobody else", () => {
     const one = maker();
-    const nonce = one.make(at(0));
-    expect(one.read(nonce, at(299_000))).toEqual({ kind: "fresh", made: at(0) });
-    expect(one.read(nonce, at(301_000))).toEqual({ kind: "stale" });
-    expect(one.read(nonce, at(-1))).toEqual({ kind: "stale" });
-    expect(maker().read(nonce, at(0))).toEqual({ kind: "foreign" });
+    const nonce = one.make(use(0));
+    expect(one.read(nonce, use(299_000))).toBe(at(0));
+    expect(one.read(nonce, use(301_000))).toBeUndefined();
+    expect(one.read(nonce, use(-1))).toBeUndefined();
+    expect(maker().read(nonce, use(0))).toBeUndefined();
+  });
+
+  it("is for the source that it was sent to: an address of IPv4, a /64 of IPv6", () => {
+    const one = maker();
+    expect(one.read(one.make(use(0)), use(1, "198.51.100.2"))).toBeUndefined();
+    expect(one.read(one.make(use(0)), use(1, "::ffff:198.51.100.1"))).toBe(at(0));
+    const six = one.make(use(0, "2001:db8::1"));
+    expect(one.read(six, use(1, "2001:db8::ffff:2"))).toBe(at(0));
+    expect(one.read(six, use(1, "2001:db8:0:1::1"))).toBeUndefined();
   });
 
   it("differs from any other of the same moment", () => {
     const one = maker();
-    const many = new Set(Array.from({ length: 1000 }, () => one.make(at(0))));
+    const many = new Set(Array.from({ length: 1000 }, () => one.make(use(0))));
     expect(many.size).toBe(1000);
   });
 
   it("does not survive a change of any character", () => {
     const one = maker();
-    const nonce = one.make(at(0));
+    const nonce = one.make(use(0));
     fc.assert(
       fc.property(fc.nat(nonce.length - 1), fc.constantFrom(..."ABCabc012-_"), (index, char) => {
         fc.pre(nonce[index] !== char);
         const forged = nonce.slice(0, index) + char + nonce.slice(index + 1);
-        expect(one.read(forged, at(1)).kind).toBe("foreign");
+        expect(one.read(forged, use(1))).toBeUndefined();
       }),
     );
   });
 
-  it("is foreign, whatever the text", () => {
+  it("is no other text", () => {
     const one = maker();
-    fc.assert(fc.property(fc.string({ maxLength: 60 }), (text) => one.read(text, at(0)).kind === "foreign"));
+    fc.assert(fc.property(fc.string({ maxLength: 60 }), (text) => one.read(text, use(0)) === undefined));
   });
 });
 

@@ -96,15 +96,30 @@ describe("digest authentication", () => {
     expect(verifier.counters).toMatchObject({ stale: 1, failed: 0 });
   });
 
-  it("says stale to who knows the password and has an old nonce, also one from before a restart", () => {
+  it("says stale to an old nonce, one from before a restart and one of another source, right or wrong", () => {
     const verifier = new DigestVerifier({ credentials: store });
     const { nonce } = challenged(verifier.verify(register(), question()));
-    const mine = register(authorization({ user: "phone", password: "pw", nonce }));
-    expect(challenged(verifier.verify(mine, question({ now: at(301_000) }))).stale).toBe(true);
     const restarted = new DigestVerifier({ credentials: store });
-    expect(challenged(restarted.verify(mine, question())).stale).toBe(true);
-    const wrong = register(authorization({ user: "phone", password: "no", nonce }));
-    expect(challenged(restarted.verify(wrong, question())).stale).toBe(false);
+    for (const password of ["pw", "no"]) {
+      const mine = register(authorization({ user: "phone", password, nonce }));
+      expect(challenged(verifier.verify(mine, question({ now: at(301_000) }))).stale).toBe(true);
+      expect(challenged(verifier.verify(mine, question({ source: "198.51.100.2" }))).stale).toBe(true);
+      expect(challenged(restarted.verify(mine, question())).stale).toBe(true);
+    }
+    expect(verifier.counters).toMatchObject({ stale: 4, granted: 0, failed: 0 });
+  });
+
+  it("counts no failure of who cannot read what is sent to the source: nobody is locked out by forged addresses", () => {
+    const verifier = new DigestVerifier({ credentials: store });
+    const guess = (nonce: string) => register(authorization({ user: "phone", password: "guess", nonce }));
+    const strangers = challenged(verifier.verify(register(), question({ source: "203.0.113.9" }))).nonce;
+    for (let sent = 0; sent < 200; sent += 1) {
+      for (const nonce of ["never-issued", strangers]) verifier.verify(guess(nonce), question({ now: at(sent) }));
+    }
+    const { nonce } = challenged(verifier.verify(register(), question({ now: at(300) })));
+    const mine = register(authorization({ user: "phone", password: "pw", nonce }));
+    expect(verifier.verify(mine, question({ now: at(301) })).kind).toBe("granted");
+    expect(verifier.counters).toMatchObject({ failed: 0, blocked: 0, stale: 400 });
   });
 
   it("wants the digest to be for this request, by an algorithm that was offered and that the account has", () => {
@@ -142,9 +157,11 @@ describe("digest authentication", () => {
       status: 403,
       headers: [{ name: "Warning" }, { name: "Retry-After", value: "60" }],
     });
-    expect(verifier.verify(right, question({ source: "198.51.100.2" })).kind).toBe("granted");
-    const later = register(authorization({ user: "phone", password: "pw", nonce, nc: "00000002" }));
-    expect(verifier.verify(later, question({ now: at(60_001) })).kind).toBe("granted");
+    const elsewhere = { source: "198.51.100.2" };
+    const { nonce: there } = challenged(verifier.verify(register(), question(elsewhere)));
+    const other = register(authorization({ user: "phone", password: "pw", nonce: there }));
+    expect(verifier.verify(other, question(elsewhere)).kind).toBe("granted");
+    expect(verifier.verify(right, question({ now: at(60_001) })).kind).toBe("granted");
   });
 
   it("does not tell users from names that nobody has", () => {
@@ -174,16 +191,16 @@ describe("short-lived credentials", () => {
     const { nonce } = challenged(verifier.verify(register(), question()));
     const { username: user, password } = shortLivedCredentials(SECRET, "zoe", at(10_000));
     const mine = (nc: string) => register(authorization({ user, password, nonce, algorithm: "MD5", nc }));
-    expect(verifier.verify(mine("00000001"), question())).toEqual({ kind: "granted", user: "zoe" });
+    expect(verifier.verify(mine("00000001"), question())).toEqual({ kind: "granted", user: "zoe", until: at(10_000) });
     expect(verifier.verify(mine("00000002"), question({ now: at(11_001) }))).toMatchObject({
       status: 403,
       headers: [{ name: "Warning", value: expect.stringContaining("run out") }],
     });
     expect(verifier.counters).toMatchObject({ expired: 1, failed: 0 });
-    expect(store.find(user, "b.example", { algorithm: "MD5", now: NOW })).toBeUndefined();
+    expect(store.find(user, "b.example", "MD5")).toBeUndefined();
     const there = shortLivedCredentials(SECRET, "zoe@b.example", at(10_000)).username;
-    expect(store.find(there, "b.example", { algorithm: "MD5", now: NOW })?.user).toBe("zoe");
-    expect(store.find(there, REALM, { algorithm: "MD5", now: NOW })).toBeUndefined();
+    expect(store.find(there, "b.example", "MD5")?.user).toBe("zoe");
+    expect(store.find(there, REALM, "MD5")).toBeUndefined();
   });
 });
 

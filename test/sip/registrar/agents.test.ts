@@ -19,6 +19,7 @@ import { ProxyCore } from "../../../src/sip/proxy/core.js";
 import { OPEN_POLICY } from "../../../src/sip/proxy/policy.js";
 import type { AddressOfRecord } from "../../../src/sip/registrar/binding.js";
 import { Registrar } from "../../../src/sip/registrar/registrar.js";
+import type { ConnectionLimits } from "../../../src/sip/transport/limits.js";
 import { Transports } from "../../../src/sip/transport/transports.js";
 import { nameOf, read } from "../harness.js";
 import { answerTo } from "../proxy/users-bench.js";
@@ -37,7 +38,7 @@ afterEach(async () => {
 });
 
 /** A proxy on real sockets. @param port - of UDP; 0 takes a free one */
-async function proxy(port = 0) {
+async function proxy(port = 0, limits: Partial<ConnectionLimits> = {}) {
   const clock = SYSTEM_CLOCK;
   const log = SILENT_LOGGER;
   const store = new SqliteBindingStore({ path: join(folder, "registrations.db"), clock, log });
@@ -53,7 +54,9 @@ async function proxy(port = 0) {
     webSocket: { addresses: [{ address: "127.0.0.1", port: 0 }], path: "/sip", origins: [PAGE] },
     clock,
     logger: log,
+    limits,
   });
+  transport.keepOnly((flow) => registrar.onFlow(flow).length > 0);
   const authentication = {
     verifier,
     credentials,
@@ -75,7 +78,7 @@ async function proxy(port = 0) {
   };
   closing.push(close);
   const at = (kind: string) => transport.locals.find((local) => local.transport === kind)?.port ?? 0;
-  return { core, registrar, verifier, close, udp: at("udp"), url: `ws://127.0.0.1:${at("ws")}/sip` };
+  return { core, transport, registrar, verifier, close, udp: at("udp"), url: `ws://127.0.0.1:${at("ws")}/sip` };
 }
 
 /** A telephone: asks, and waits for the final answer. */
@@ -168,6 +171,8 @@ describe("a browser's agent (sip.js)", () => {
     expect(registrar.reachable(zoe)).toMatchObject([
       { instance: "urn:uuid:11111111-2222-4333-8444-555555555555", regId: 1, arrived: { transport: "ws" } },
     ]);
+    // It asked for 120 s, by credentials of 60 s.
+    expect((registrar.bindings(zoe)[0]?.expires ?? 0) - Date.now()).toBeLessThanOrEqual(60_000);
     const phone = new Phone("phone1");
     expect((await phone.register(udp)).status).toBe(200);
     void phone.ask(udp, "INVITE", [], "zoe");
@@ -175,6 +180,19 @@ describe("a browser's agent (sip.js)", () => {
     await registerer.register();
     await agent.transport.disconnect();
     await vi.waitFor(() => expect(registrar.bindings(zoe)).toEqual([]));
+  });
+
+  it("keeps its connection for as long as it is registered, and not much longer", async () => {
+    const { url, transport } = await proxy(0, { unregistered: millis(300) });
+    const { agent, registerer } = page(url, "zoe");
+    await agent.start();
+    await registerer.register();
+    await vi.waitFor(() => expect(registerer.state).toBe(RegistererState.Registered));
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect([agent.isConnected(), transport.counters.unregistered]).toEqual([true, 0]);
+    await registerer.unregister();
+    await vi.waitFor(() => expect(agent.isConnected()).toBe(false));
+    expect(transport.counters.unregistered).toBe(1);
   });
 
   it("is refused with a wrong password", async () => {

@@ -47,9 +47,11 @@ function wish(...args: Parameters<typeof register>) {
 function step(
   before: readonly Binding[],
   asked: ReturnType<typeof wish>,
-  how: { arrived?: Arrived; now?: number } = {},
+  how: { arrived?: Arrived; now?: number; until?: number } = {},
 ) {
-  const event = { kind: "register", wish: asked, arrived: how.arrived ?? UDP, now: at(how.now ?? 0) } as const;
+  const { arrived = UDP, now = 0 } = how;
+  const until = how.until === undefined ? undefined : at(how.until);
+  const event = { kind: "register", wish: asked, arrived, now: at(now), until } as const;
   return stepRegistrar(before, event, LIMITS);
 }
 
@@ -120,6 +122,19 @@ describe("the bindings of a user (§10.3)", () => {
     expect(brief).toEqual({ bindings: [], answer: { status: 423, minExpires: LIMITS.minExpires } });
     const long = step([], wish(["<sip:zoe@198.51.100.1>;expires=999999"]));
     expect(long.bindings[0]?.expires).toBe(at(LIMITS.maxExpires * 1000));
+  });
+
+  it("end with the credentials that proved them, and live on with others", () => {
+    const asked = (cseq: number) => wish(["<sip:zoe@198.51.100.1>;expires=600"], { cseq });
+    const first = step([], asked(1), { until: 45_000 });
+    expect(first.answer).toEqual({ status: 200, outbound: false });
+    expect(first.bindings[0]?.expires).toBe(at(45_000));
+    // Shorter than the least that may be asked for.
+    const late = step(first.bindings, asked(2), { now: 40_000, until: 45_000 });
+    expect(late).toMatchObject({ answer: { status: 200 }, bindings: [{ expires: at(45_000) }] });
+    const renewed = step(late.bindings, asked(3), { now: 41_000, until: 900_000 });
+    expect(renewed.bindings[0]?.expires).toBe(at(641_000));
+    expect(step(late.bindings, wish([]), { now: 45_000 }).bindings).toEqual([]);
   });
 
   it("do not change by a request that was overtaken, nor by half of one", () => {

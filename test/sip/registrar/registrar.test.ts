@@ -29,9 +29,11 @@ class Kept implements BindingStore {
   load(): readonly Binding[] {
     return [...this.saved.values()].flat();
   }
+  users(): readonly AddressOfRecord[] {
+    return [...this.saved.keys()];
+  }
   save(aor: AddressOfRecord, bindings: readonly Binding[]): void {
-    if (bindings.length === 0) this.saved.delete(aor);
-    else this.saved.set(aor, bindings);
+    this.saved.set(aor, bindings);
   }
 }
 
@@ -54,6 +56,23 @@ describe("a registrar", () => {
       "sip:b@198.51.100.1",
       "sip:a@198.51.100.1",
     ]);
+  });
+
+  it("knows who was ever there, after a restart too, and of very many those that came last", () => {
+    const store = new Kept();
+    const { registrar } = setUp(store, undefined, 1);
+    expect(registrar.isKnown(ZOE)).toBe(false);
+    registrar.register(wish("sip:a@198.51.100.1"), flow("f1"));
+    registrar.register(wish("sip:a@198.51.100.1", { expires: 0 }), flow("f1"));
+    expect([registrar.bindings(ZOE), registrar.isKnown(ZOE)]).toEqual([[], true]);
+    const again = setUp(store, undefined, 1).registrar;
+    expect(again.isKnown(ZOE)).toBe(true);
+    for (let n = 0; n < 4; n += 1) {
+      const aor = `u${n}@example.com` as AddressOfRecord;
+      again.register(wish("sip:a@198.51.100.1", { aor }), flow("f1"));
+      again.register(wish("sip:a@198.51.100.1", { aor, expires: 0 }), flow("f1"));
+    }
+    expect(again.isKnown(ZOE)).toBe(false);
   });
 
   it("does not give what has run out, swept or not, and sweeps it", () => {
@@ -96,7 +115,7 @@ describe("a registrar", () => {
     const restarted = setUp(kept, clock).registrar;
     expect(contacts(restarted.reachable(ZOE))).toEqual(["sip:a@198.51.100.1"]);
     restarted.register(wish("sip:a@198.51.100.1", { expires: 0 }), UDP);
-    expect(kept.saved.size).toBe(0);
+    expect([...kept.saved.values()]).toEqual([[]]);
   });
 
   it("has a size", () => {

@@ -47,7 +47,9 @@ async function proxy(
 ): Promise<Proxy> {
   const place = { address: "127.0.0.1", port: 0 };
   const tls =
-    options.tls === true ? { key: join(folder, "key.pem"), certificate: join(folder, "cert.pem") } : undefined;
+    options.tls === true
+      ? { key: readFileSync(join(folder, "key.pem")), certificate: readFileSync(join(folder, "cert.pem")) }
+      : undefined;
   const transport = await Transports.open({
     addresses: [place],
     webSocket: { addresses: [place], path: "/sip", origins: [PAGE], tls },

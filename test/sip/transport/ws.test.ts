@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,17 +10,23 @@ import { SYSTEM_CLOCK } from "../../../src/model/clock.js";
 import { SILENT_LOGGER } from "../../../src/model/log.js";
 import { millis } from "../../../src/model/units.js";
 import type { ConnectionLimits } from "../../../src/sip/transport/limits.js";
-import type { Destination, Flow } from "../../../src/sip/transport/transport.js";
+import type { Destination, Flow, FlowId } from "../../../src/sip/transport/transport.js";
 import { Transports, type WebSocketListener } from "../../../src/sip/transport/transports.js";
 
 let folder = "";
-const tls = () => ({ key: join(folder, "key.pem"), certificate: join(folder, "cert.pem") });
+const tls = (name = "localhost") => {
+  const [key, certificate] = pathsOf(name).map((path) => readFileSync(path));
+  return { key: key ?? expect.unreachable(), certificate: certificate ?? expect.unreachable() };
+};
+const pathsOf = (name: string) => [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sluice-ws-"));
-  const { key, certificate } = tls();
-  const subject = ["-subj", "/CN=localhost", "-days", "1", "-nodes"];
-  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  await execa("openssl", ["req", "-x509", ...kind, "-keyout", key, "-out", certificate, ...subject]);
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "1", "-nodes"];
+  for (const name of ["localhost", "renewed"]) {
+    const [key = "", certificate = ""] = pathsOf(name);
+    const files = ["-keyout", key, "-out", certificate];
+    await execa("openssl", ["req", "-x509", ...kind, "-subj", `/CN=${name}`, ...files]);
+  }
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -29,6 +36,8 @@ afterEach(async () => {
 });
 
 const PAGE = "https://portal.a.example";
+/** Takes that certificate and no other. */
+const trusting = (name: string) => ({ ca: tls(name).certificate, servername: name, rejectUnauthorized: true });
 
 async function bench(listener: Partial<WebSocketListener> = {}, limits: Partial<ConnectionLimits> = {}) {
   const transport = await Transports.open({
@@ -126,16 +135,40 @@ describe("WsTransport", () => {
 
   it("says what is wrong with a key", async () => {
     const { key, certificate } = tls();
-    await expect(bench({ tls: { key: join(folder, "none.pem"), certificate } })).rejects.toMatchObject({
-      code: "SIP_TLS",
-    });
+    const other = tls("renewed").key;
+    await expect(bench({ tls: { key: other, certificate } })).rejects.toMatchObject({ code: "SIP_TLS" });
     await expect(bench({ tls: { key: certificate, certificate: key } })).rejects.toMatchObject({ code: "SIP_TLS" });
   });
 
   it("refuses TLS 1.1", async () => {
-    const { url } = await bench({ tls: tls() });
-    const { outcome } = await dial(url, { maxVersion: "TLSv1.1", minVersion: "TLSv1.1" });
-    expect(outcome).not.toBe("open");
+    const { transport, url } = await bench({ tls: tls() });
+    for (const name of ["localhost", "renewed"]) {
+      transport.replaceTls(tls(name));
+      const old = { maxVersion: "TLSv1.1", minVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+      expect((await dial(url, old)).outcome).toMatch(/protocol version/);
+    }
+  });
+
+  it("shows another certificate to those who come, and keeps who is there", async () => {
+    const { transport, taken, url } = await bench({ tls: tls() });
+    const { socket } = await dial(url, trusting("localhost"));
+    transport.replaceTls(tls("renewed"));
+    const { outcome } = await dial(url, trusting("renewed"));
+    expect(outcome).toBe("open");
+    const stale = await dial(url, trusting("localhost"));
+    expect(stale.outcome).toMatch(/self-signed certificate/);
+    socket.send("REGISTER sip:a SIP/2.0\r\n\r\n");
+    await until(() => taken.length === 1);
+  });
+
+  it("keeps its certificate if another cannot be used, and is not troubled where it has none", async () => {
+    const { transport, url } = await bench({ tls: tls() });
+    const mixed = { ...tls(), key: tls("renewed").key };
+    expect(() => transport.replaceTls(mixed)).toThrow(expect.objectContaining({ code: "SIP_TLS" }));
+    expect((await dial(url, trusting("localhost"))).outcome).toBe("open");
+    const plain = await bench();
+    plain.transport.replaceTls(tls());
+    expect((await dial(plain.url)).outcome).toBe("open");
   });
 });
 
@@ -182,6 +215,36 @@ describe("WebSocket against hostile peers", () => {
     expect([transport.counters.idle, good.socket.readyState]).toEqual([1, WebSocket.OPEN]);
   });
 
+  it("ends a connection that says nothing, whatever it answers to pings, and keeps one that has said something", async () => {
+    const { transport, url, taken } = await bench({}, { messageTime: millis(300), ping: millis(50) });
+    const [silent, amid, good] = [await dial(url), await dial(url), await dial(url)];
+    good.socket.send("REGISTER sip:a SIP/2.0\r\n\r\n");
+    amid.socket.send("REGIS", { fin: false });
+    await Promise.all([gone(silent.socket), gone(amid.socket)]);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([transport.counters.slow, transport.counters.idle]).toEqual([2, 0]);
+    expect([good.socket.readyState, taken.length, transport.connections]).toEqual([WebSocket.OPEN, 1, 1]);
+  });
+
+  it("ends a connection by which nobody registers, or nobody is registered any more", async () => {
+    const { transport, url, taken } = await bench({}, { unregistered: millis(400) });
+    const registered = new Set<FlowId | undefined>();
+    transport.keepOnly((flow) => registered.has(flow));
+    const [user, stranger] = [await dial(url), await dial(url)];
+    user.socket.send("REGISTER sip:a SIP/2.0\r\n\r\n");
+    await until(() => taken.length === 1);
+    registered.add(taken[0]?.remote.flow);
+    const chatter = setInterval(() => stranger.socket.send("OPTIONS sip:a SIP/2.0\r\n\r\n"), 50);
+    await gone(stranger.socket);
+    clearInterval(chatter);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect([transport.counters.unregistered, user.socket.readyState]).toEqual([1, WebSocket.OPEN]);
+    registered.clear();
+    await gone(user.socket);
+    await until(() => transport.connections === 0);
+    expect(transport.counters.unregistered).toBe(2);
+  });
+
   it("gives up a peer that does not read", async () => {
     const { transport, local, taken, url } = await bench({}, { queueOctets: 100_000 });
     const { socket } = await dial(url);
@@ -206,6 +269,50 @@ describe("WebSocket against hostile peers", () => {
     expect(transport.connections).toBe(3);
     for (const socket of sockets) socket.destroy();
     await until(() => transport.connections === 0);
+  });
+
+  it("tells the sources behind a trusted proxy apart, by what it says itself", async () => {
+    const { transport, url, taken } = await bench({ trustedProxies: ["127.0.0.1"] }, { perSource: 2 });
+    const by = (forwarded: string) => dial(url, { headers: { "x-forwarded-for": forwarded } });
+    const mine = ["203.0.113.1", "198.51.100.9, 203.0.113.1", "192.0.2.7, 203.0.113.1"];
+    const outcomes: string[] = [];
+    for (const forwarded of mine) outcomes.push((await by(forwarded)).outcome);
+    expect(outcomes).toEqual(["open", "open", "429"]);
+    const six = await by("2001:db8::1");
+    six.socket.send("REGISTER sip:a SIP/2.0\r\n\r\n");
+    await until(() => taken.length === 1);
+    expect(taken[0]?.remote.address).toBe("2001:db8::1");
+    expect((await by("2001:db8::2")).outcome).toBe("open");
+    expect((await by("2001:db8::3")).outcome).toBe("429");
+    await until(() => transport.connections === 4);
+    expect(transport.counters).toMatchObject({ accepted: 6, full: 2, tooFast: 0 });
+    // One that ends makes room for another of its source.
+    six.socket.terminate();
+    await until(() => transport.connections === 3);
+    expect((await by("2001:db8::3")).outcome).toBe("open");
+  });
+
+  it("caps all connections of a trusted proxy together, and how fast each source behind it connects", async () => {
+    const { transport, url } = await bench({ trustedProxies: ["127.0.0.1"] }, { connections: 4, perMinute: 2 });
+    const by = (forwarded: string) => dial(url, { headers: { "x-forwarded-for": forwarded } });
+    const outcomes: string[] = [];
+    for (let count = 0; count < 3; count += 1) outcomes.push((await by("203.0.113.1")).outcome);
+    expect(outcomes).toEqual(["open", "open", "429"]);
+    await until(() => transport.connections === 2);
+    for (const host of [2, 3, 4]) outcomes.push((await by(`203.0.113.${host}`)).outcome);
+    expect(outcomes.slice(3)).toEqual(["open", "open", expect.stringMatching(/hang up|ECONNRESET/)]);
+    expect(transport.counters).toMatchObject({ tooFast: 1, full: 1 });
+  });
+
+  it("believes nobody else's X-Forwarded-For", async () => {
+    const { transport, taken, url } = await bench({}, { perSource: 1 });
+    const headers = { "x-forwarded-for": "203.0.113.1" };
+    const first = await dial(url, { headers });
+    first.socket.send("REGISTER sip:a SIP/2.0\r\n\r\n");
+    await until(() => taken.length === 1);
+    expect(taken[0]?.remote.address).toBe("127.0.0.1");
+    expect((await dial(url, { headers: { "x-forwarded-for": "203.0.113.2" } })).outcome).not.toBe("open");
+    expect(transport.counters.full).toBe(1);
   });
 
   it("limits how fast one source connects", async () => {
