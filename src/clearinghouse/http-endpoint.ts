@@ -1,6 +1,7 @@
 /** One OSP route over HTTP: sizes and times bounded, everything but a POST to it refused. No OSP inside. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { readBody } from "../http/body.js";
+import { ConnectionGate } from "../http/connection-gate.js";
 import { closeGently, type ListenAddress, listenOn } from "../http/listening.js";
 import type { Clock } from "../model/clock.js";
 import { unmapped } from "../model/ip.js";
@@ -13,6 +14,7 @@ export interface HttpEndpointOptions {
   readonly maxBodyOctets: number;
   /** For a whole body to come in. */
   readonly bodyTimeout: Millis;
+  /** Of all; a source may have a quarter of them. */
   readonly maxConnections: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -44,6 +46,8 @@ export class HttpEndpoint {
       });
     });
     this.#server.maxConnections = options.maxConnections;
+    const most = Math.ceil(options.maxConnections / 4);
+    new ConnectionGate(this.#server, { mostOf: () => most });
   }
 
   /** @throws SystemError LISTEN_* if the address cannot be had */

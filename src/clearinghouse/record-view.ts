@@ -1,7 +1,7 @@
 /** Prices of sessions as the control API shows them. Pure. */
 import type { RecordView } from "../control/record-views.js";
+import { formatAmount } from "../model/amount.js";
 import { bitsPerSecond, octets } from "../model/units.js";
-import { formatAmount } from "../osp/tariff.js";
 import { domainOf } from "./rules.js";
 import type { SettledRecord } from "./store.js";
 

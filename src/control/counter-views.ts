@@ -1,7 +1,7 @@
 /** Counters and gauges of a role, as the control API answers them. */
 import type { Timestamp } from "../model/units.js";
 
-/** `/v1/show/counters`, by a SIP proxy and a portal: a row for each. */
+/** `/v1/show/counters`, by a SIP proxy, a portal and a clearinghouse (of its directory): a row for each. */
 export interface CounterView {
   /** What it is about and what it counts, with a dot between: `sip.received`. */
   readonly counter: string;

@@ -11,8 +11,9 @@ export interface ShareView {
 }
 
 /**
- * `/v1/show/records?user=&before=&limit=` by a policy server: those of one user, or of all; the newest first, older than `before`
- * (ms since 1970). `/v1/show/records` by a clearinghouse: those that have a price, `user` being the caller. Octets at layer 3.
+ * `/v1/show/records?user=&before=&session=&limit=` by a policy server: those of one user, or of all; the newest first, older than
+ * `before` (ms since 1970), and of those that ended just then the ones that follow `session`: time and session of the last of a page
+ * ask for the next. `/v1/show/records` by a clearinghouse: those that have a price, `user` being the caller. Octets at layer 3.
  */
 export interface RecordView {
   readonly session: SessionId;

@@ -27,7 +27,10 @@ export interface HealthView {
   readonly warnings: readonly string[];
 }
 
-/** `/v1/show/sessions` */
+/**
+ * `/v1/show/sessions`: the latest. At a policy server also `?callId=`, those of one call, the newest first; `?live=1`, those that
+ * live; `?user=&live=1`, of these those of a user of its network, or of several that are separated by spaces (addresses of record).
+ */
 export interface SessionView {
   readonly session: SessionId;
   readonly callId?: string;

@@ -1,5 +1,6 @@
 /** The portal: accounts, log-ins, presence, and the API over them. */
 import type { PortalView } from "../control/counter-views.js";
+import type { TlsMaterial } from "../http/key-pair.js";
 import type { ListenAddress } from "../http/listening.js";
 import type { Clock, Timer } from "../model/clock.js";
 import type { Logger } from "../model/log.js";
@@ -115,7 +116,12 @@ export class Portal {
               this.#presence.remote(entries, (aor) => aor.toLowerCase().endsWith(`@${options.domain}`)),
           });
     this.#calls = new Calls({ pdp, proxy, log });
-    this.#callWatch = new CallWatch({ sessions: () => this.#calls.sessions(), clock, log });
+    this.#callWatch = new CallWatch({
+      liveOf: (aors) => this.#calls.liveOf(aors),
+      find: (callId, aor) => this.#calls.find(callId, aor),
+      clock,
+      log,
+    });
     this.#hosts = new WatchedHosts(options.watch);
     this.#opsWatch = new OpsWatch({ hosts: this.#hosts.all, clock, log });
     this.#endpoint = this.#endpointOf(headers);
@@ -124,6 +130,11 @@ export class Portal {
 
   listen(address: ListenAddress): Promise<ListenAddress> {
     return this.#endpoint.listen(address);
+  }
+
+  /** For connections to come. */
+  replaceTls(tls: TlsMaterial): void {
+    this.#endpoint.replaceTls(tls);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { createConnection, createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ClearinghouseServer } from "../../src/clearinghouse/server.js";
 import { openClearinghouseStore } from "../../src/clearinghouse/sqlite-store.js";
 import { SYSTEM_CLOCK } from "../../src/model/clock.js";
@@ -328,6 +328,16 @@ describe("client and server", () => {
       proxy.close();
     }
     expect(running.server.peers()[0]).toMatchObject({ id: "pol1", requests: 6, refused: 0, lastAddress: "127.0.0.1" });
+  });
+
+  it("keep their places when one source opens all the connections that it can", async () => {
+    const sockets = Array.from({ length: 300 }, () => {
+      const socket = createConnection({ host: "127.0.0.1", port: running.port, localAddress: "127.0.0.66" });
+      return socket.on("error", () => undefined);
+    });
+    await vi.waitFor(() => expect(sockets.filter(({ closed }) => closed)).toHaveLength(300 - 64), { timeout: 5000 });
+    expect((await authorise(running.port)).status.code).toBe(200);
+    for (const socket of sockets) socket.destroy();
   });
 
   it("agree after the server died between commit and answer, and came back", async () => {

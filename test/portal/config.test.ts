@@ -42,7 +42,7 @@ describe("the configuration of a portal", () => {
     expect(config).toMatchObject({
       listen: { address: "192.0.2.8", port: 443 },
       publicUrl: "https://portal.a.example",
-      sip: { wss: "wss://sip1.a.example:5443/sip", expires: 3_600_000, stun: [] },
+      sip: { wss: "wss://sip1.a.example:5443/sip", expires: 600_000, stun: [] },
       directory: { url: "http://203.0.113.7:5046/directory" },
       sessions: { idle: 7_200_000, absolute: 86_400_000 },
       limits: { connections: 10_000 },

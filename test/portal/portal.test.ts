@@ -163,7 +163,9 @@ describe("a log-in", () => {
     other.cookie = cookie;
     expect((await other.get("/api/session")).status).toBe(401);
     await vi.waitFor(() =>
-      expect(pdp.asked).toContain(`/v1/sessions/end ${JSON.stringify({ callId: SESSION.callId, cause: "left" })}`),
+      expect(pdp.asked).toContain(
+        `/v1/sessions/end ${JSON.stringify({ callId: SESSION.callId, session: SESSION.session, cause: "left" })}`,
+      ),
     );
   });
 });
@@ -250,18 +252,23 @@ describe("sessions and records", () => {
     await alice.login("alice");
     const { csrf } = alice;
     alice.csrf = "";
-    const beacon = { "content-type": "text/plain;charset=UTF-8" };
-    expect((await alice.post("/api/leave", { callId: SESSION.callId }, beacon)).json.error.code).toBe("csrf");
-    expect((await alice.post("/api/leave", { callId: SESSION.callId, csrf }, beacon)).status).toBe(200);
-    expect(pdp.asked.at(-1)).toBe(`/v1/sessions/end ${JSON.stringify({ callId: SESSION.callId, cause: "left" })}`);
+    const text = { "content-type": "text/plain;charset=UTF-8" };
+    expect((await alice.post("/api/leave", { callId: SESSION.callId, csrf }, text)).status).toBe(415);
+    expect((await alice.post("/api/leave", { callId: SESSION.callId })).json.error.code).toBe("csrf");
+    expect((await alice.post("/api/leave", { callId: SESSION.callId, csrf })).status).toBe(200);
+    expect(pdp.asked.at(-1)).toBe(
+      `/v1/sessions/end ${JSON.stringify({ callId: SESSION.callId, session: SESSION.session, cause: "left" })}`,
+    );
     sessions = [{ ...SESSION, state: "closed" }];
-    expect((await alice.post("/api/leave", { callId: SESSION.callId, csrf }, beacon)).status).toBe(404);
+    expect((await alice.post("/api/leave", { callId: SESSION.callId, csrf })).status).toBe(404);
   });
 
   it("are refused in words when the policy server is away", async () => {
     await alice.login("alice");
     expect((await alice.get("/api/records")).json).toEqual({ records: [], next: null });
     expect((await alice.get("/api/records?limit=1000")).status).toBe(400);
+    expect((await alice.get("/api/records?before=5-0123456789abcdef")).status).toBe(200);
+    expect((await alice.get("/api/records?before=yesterday")).status).toBe(400);
     await pdp.close();
     const answer = await alice.get("/api/records");
     expect(answer).toMatchObject({ status: 503, json: { error: { code: "unreachable" } } });

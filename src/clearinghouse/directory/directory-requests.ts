@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { normalAor } from "../../model/address-of-record.js";
+import { isNickName } from "../../model/nick-name.js";
 import { type Millis, seconds } from "../../model/units.js";
 
 /** What a path is about: one name, or all who are on-line. */
@@ -10,8 +11,6 @@ export interface DirectoryTarget {
 }
 
 const TARGET_MAX = 512;
-/** Letters and digits of any script, with dots, hyphens, underscores and spaces between: as portals make them. */
-const NICK = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}._ -]{0,62}[\p{L}\p{M}\p{N}])?$/u;
 
 /** Undefined if there is no such resource. */
 export function readTarget(target: string): DirectoryTarget | undefined {
@@ -19,7 +18,7 @@ export function readTarget(target: string): DirectoryTarget | undefined {
   const [path = "", query = ""] = target.split("?", 2);
   if (path === "/directory") return new URLSearchParams(query).get("online") === "1" ? {} : undefined;
   const nick = path.startsWith("/directory/") ? decoded(path.slice("/directory/".length)) : undefined;
-  return nick !== undefined && NICK.test(nick.normalize("NFKC")) ? { nick } : undefined;
+  return nick !== undefined && isNickName(nick) ? { nick } : undefined;
 }
 
 function decoded(text: string): string | undefined {

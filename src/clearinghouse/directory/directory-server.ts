@@ -8,20 +8,22 @@
  *      If-None-Match: <etag>             304 if nobody has come or gone since;
  *      Prefer: wait=8                    then only after so many seconds (RFC 7240 §4.3), and 200 as soon as somebody does
  * ```
- * Who asks is known by the address; what a client may enter, by its domains.
+ * Who asks is known by the address: connections of others end before anything of them is read. What a client may enter is known by
+ * its domains.
  */
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { readBody } from "../../http/body.js";
+import { ConnectionGate } from "../../http/connection-gate.js";
 import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
 import { domainOf } from "../../model/address-of-record.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
-import { formatEndpoint, type IpPrefix, prefixContains, unmapped } from "../../model/ip.js";
+import { formatEndpoint, type IpPrefix, prefixContains, sourceKey, unmapped } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { type Millis, millis } from "../../model/units.js";
 import { Throttle } from "../throttle.js";
-import { readCondition, readEntry, readTarget } from "./directory-requests.js";
+import { type EntryBody, readCondition, readEntry, readTarget } from "./directory-requests.js";
 import type { NickNames } from "./nick-names.js";
 import { WaitingReaders } from "./waiting-readers.js";
 
@@ -42,16 +44,41 @@ export interface DirectoryServerOptions {
   readonly requestsPerSecond?: number;
 }
 
+const LIMITS = {
+  keepAliveTimeout: 65_000,
+  headersTimeout: 5000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 8192,
+};
 const BODY_MAX = 1024;
 const BODY_TIMEOUT: Millis = millis(5000);
-const CONNECTIONS_MAX = 512;
+const CONNECTIONS_MAX = 1024;
+/** A proxy asks 64 questions at once, a portal four. */
+const CONNECTIONS_OF_SOURCE = 128;
+/** For a client that does not read its answer; longer than any waits for news. */
+const SILENCE = 60_000;
 const CLOSE_GRACE: Millis = millis(2000);
 const DEFAULT_RATE = 500;
 
 interface Answer {
   readonly status: number;
+  /** Sent as JSON. */
   readonly value?: unknown;
+  /** JSON already. */
+  readonly json?: Buffer;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Since the start. */
+export interface DirectoryCounters {
+  /** Of strangers, and beyond what one source may have. */
+  readonly connectionsRefused: number;
+  readonly requests: number;
+  /** Asked too often. */
+  readonly throttled: number;
+  /** Names that could not be entered: of others, too many, or of a domain that is not the client's. */
+  readonly entriesRefused: number;
 }
 
 export class DirectoryServer {
@@ -60,6 +87,10 @@ export class DirectoryServer {
   readonly #complaints: Throttle;
   readonly #server: Server;
   readonly #readers: WaitingReaders;
+  readonly #gate: ConnectionGate;
+  readonly #counts = { requests: 0, throttled: 0, entriesRefused: 0 };
+  /** The list as it was sent last. */
+  #list: { readonly version: number; readonly json: Buffer } | undefined;
   /** Versions of before a restart are others than ours. */
   readonly #epoch = randomBytes(6).toString("base64url");
 
@@ -68,14 +99,18 @@ export class DirectoryServer {
     this.#rates = new Throttle(options.clock);
     this.#complaints = new Throttle(options.clock);
     this.#readers = new WaitingReaders(options.clock, () => options.names.version);
-    const limits = { keepAliveTimeout: 65_000, headersTimeout: 5000, requestTimeout: 10_000, maxHeaderSize: 8192 };
-    this.#server = createServer(limits, (request, response) => {
+    this.#server = createServer(LIMITS, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         options.log.error("clearinghouse.directory.failed", { error: String(error) });
         response.destroy();
       });
     });
     this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.setTimeout(SILENCE);
+    this.#gate = new ConnectionGate(this.#server, {
+      mostOf: (address) => (this.#clientAt(address) === undefined ? 0 : CONNECTIONS_OF_SOURCE),
+      onRefused: (address) => this.#complain(address, "it is not configured, or has too many connections"),
+    });
   }
 
   /** Resolves with the port in use, which tells it where 0 was asked for. @throws SystemError LISTEN_* */
@@ -84,36 +119,44 @@ export class DirectoryServer {
     return port;
   }
 
+  get counters(): DirectoryCounters {
+    return { connectionsRefused: this.#gate.refused, ...this.#counts };
+  }
+
   close(): Promise<void> {
     this.#readers.close();
     return closeGently(this.#server, { clock: this.#options.clock, grace: CLOSE_GRACE });
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, value, headers = {} } = await this.#answer(request, response);
+    const { status, value, json, headers = {} } = await this.#answer(request, response);
+    this.#count(status, request.method);
     if (response.destroyed) return;
-    const body = value === undefined ? "" : JSON.stringify(value);
+    const body = json ?? (value === undefined ? undefined : Buffer.from(JSON.stringify(value)));
+    const isRefusal = status === 403 || status === 429;
     // What is left of a body that was refused is not read.
-    const end: Record<string, string> = status >= 400 && request.method === "PUT" ? { Connection: "close" } : {};
-    const type: Record<string, string> = value === undefined ? {} : { "Content-Type": "application/json" };
-    const length = status === 204 || status === 304 ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
+    const end: Record<string, string> =
+      isRefusal || (status >= 400 && request.method === "PUT") ? { Connection: "close" } : {};
+    const type: Record<string, string> = body === undefined ? {} : { "Content-Type": "application/json" };
+    const length = status === 204 || status === 304 ? {} : { "Content-Length": String(body?.length ?? 0) };
     response.writeHead(status, { ...headers, ...end, ...type, ...length, "Cache-Control": "no-store" });
     response.end(body);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
-    const { clients, names, requestsPerSecond = DEFAULT_RATE } = this.#options;
+    const { names, requestsPerSecond = DEFAULT_RATE } = this.#options;
     const address = unmapped(request.socket.remoteAddress ?? "");
-    const client = clients.find(({ prefix }) => prefixContains(prefix, address));
-    if (client === undefined) return this.#refuse(address, 403, "this client is not configured");
-    if (!this.#rates.take(address, requestsPerSecond, requestsPerSecond * 2)) {
+    const client = this.#clientAt(address);
+    // The connection has been let in: its other end may have gone meanwhile.
+    if (client === undefined) return fault(403, "this client is not configured");
+    if (!this.#rates.take(sourceKey(address), requestsPerSecond, requestsPerSecond * 2)) {
       return { ...fault(429, "too many requests"), headers: { "Retry-After": "1" } };
     }
     const target = readTarget(request.url ?? "");
     if (target === undefined) return fault(404, "there is no such resource");
     switch (request.method) {
       case "GET":
-        if (target.nick === undefined) return this.#list(address, request, response);
+        if (target.nick === undefined) return this.#online(sourceKey(address), request, response);
         return found(names.find(target.nick));
       case "PUT":
         if (target.nick === undefined) return fault(405, "name whom it is about", { Allow: "GET" });
@@ -123,18 +166,25 @@ export class DirectoryServer {
     }
   }
 
+  #clientAt(address: string): DirectoryClientRule | undefined {
+    return this.#options.clients.find(({ prefix }) => prefixContains(prefix, address));
+  }
+
   /** Who is on-line; for a reader that knows that already, as soon as it is not so any more. */
-  async #list(address: string, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
+  async #online(source: string, request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const { names } = this.#options;
     const { tags, wait } = readCondition(request.headers);
     const known = names.version;
     if (tags.includes(this.#tag(known))) {
-      await this.#readers.wait(address, known, wait, (listener) => response.once("close", listener));
+      await this.#readers.wait(source, known, wait, (listener) => response.once("close", listener));
     }
     const version = names.version;
     const headers = { ETag: this.#tag(version) };
     if (tags.includes(headers.ETag)) return { status: 304, headers };
-    return { status: 200, value: { entries: names.online() }, headers };
+    if (this.#list?.version !== version) {
+      this.#list = { version, json: Buffer.from(JSON.stringify({ entries: names.online() })) };
+    }
+    return { status: 200, json: this.#list.json, headers };
   }
 
   #tag(version: number): string {
@@ -148,9 +198,19 @@ export class DirectoryServer {
     if (entry === undefined) return fault(400, "the body is not {aor, online}");
     const domain = domainOf(entry.aor);
     if (domains !== undefined && !domains.includes(domain)) {
-      return this.#refuse(request.socket.remoteAddress ?? "", 403, `it does not speak for ${domain}`);
+      this.#complain(unmapped(request.socket.remoteAddress ?? ""), `it does not speak for ${domain}`);
+      return fault(403, `this client does not speak for ${domain}`);
     }
-    const claim = this.#options.names.put(nick, entry.aor, entry.online);
+    return this.#claim(nick, entry);
+  }
+
+  async #claim(nick: string, { aor, online }: EntryBody): Promise<Answer> {
+    const claim = await this.#options.names.put(nick, aor, online).catch((error: unknown) => {
+      if (this.#complaints.take("store", 1 / 10, 5)) {
+        this.#options.log.error("clearinghouse.directory.failed", { error: String(error) });
+      }
+      return "failed" as const;
+    });
     this.#readers.look();
     switch (claim) {
       case "kept":
@@ -159,14 +219,20 @@ export class DirectoryServer {
         return fault(409, "another domain has this name");
       case "full":
         return { ...fault(503, "there is no room for more"), headers: { "Retry-After": "30" } };
+      case "failed":
+        return { ...fault(503, "it could not be written down"), headers: { "Retry-After": "5" } };
     }
   }
 
-  #refuse(address: string, status: number, why: string): Answer {
-    if (this.#complaints.take(address, 1 / 10, 5)) {
-      this.#options.log.warn("clearinghouse.directory.refused", { address, why });
-    }
-    return fault(status, why);
+  #count(status: number, method: string | undefined): void {
+    this.#counts.requests += 1;
+    if (status === 429) this.#counts.throttled += 1;
+    else if (method === "PUT" && (status === 403 || status === 409 || status === 503)) this.#counts.entriesRefused += 1;
+  }
+
+  #complain(address: string, why: string): void {
+    if (!this.#complaints.take(sourceKey(address), 1 / 10, 5)) return;
+    this.#options.log.warn("clearinghouse.directory.refused", { address, why });
   }
 }
 

@@ -3,7 +3,6 @@ import type { Clock, Timer } from "../../model/clock.js";
 import { type Millis, seconds } from "../../model/units.js";
 
 interface Waiting {
-  readonly source: string;
   readonly known: number;
   readonly wake: () => void;
 }
@@ -17,6 +16,7 @@ export class WaitingReaders {
   readonly #clock: Clock;
   readonly #version: () => number;
   readonly #waiting = new Set<Waiting>();
+  readonly #bySource = new Map<string, number>();
   #timer: Timer | undefined;
 
   /** @param version - of the list as it is now */
@@ -35,12 +35,12 @@ export class WaitingReaders {
    * @param gone - calls what it is given when the reader has gone away
    */
   async wait(source: string, known: number, most: Millis, gone: (listener: () => void) => void): Promise<void> {
-    const own = [...this.#waiting].filter((each) => each.source === source).length;
+    const own = this.#bySource.get(source) ?? 0;
     if (own >= PER_SOURCE || most <= 0 || this.#version() !== known) return;
+    this.#bySource.set(source, own + 1);
     await new Promise<void>((resolve) => {
       const end = this.#clock.after(most, () => waiting.wake());
       const waiting: Waiting = {
-        source,
         known,
         wake: () => {
           end.cancel();
@@ -52,6 +52,9 @@ export class WaitingReaders {
       gone(waiting.wake);
       this.#timer ??= this.#arm();
     });
+    const left = (this.#bySource.get(source) ?? 1) - 1;
+    if (left === 0) this.#bySource.delete(source);
+    else this.#bySource.set(source, left);
   }
 
   /** To be called when the list may be another one. */

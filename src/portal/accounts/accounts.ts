@@ -7,6 +7,7 @@ import { problemsOf } from "../../config/problems.js";
 import { userName } from "../../config/scalars.js";
 import { ConfigError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
+import { isNickName, nickKey } from "../../model/nick-name.js";
 import { DEFAULT_COST, isStrong, type PasswordHash, parseHash } from "./phc.js";
 
 export interface Account {
@@ -22,12 +23,15 @@ export interface Account {
 
 export type AccountTable = ReadonlyMap<string, Account>;
 
-/** Letters and digits of any script, no space at an end: nick names are path segments of the directory. */
-const NICK = /^[\p{L}\p{N}](?:[\p{L}\p{N}._ -]{0,30}[\p{L}\p{N}])?$/u;
+const NICK_MAX = 32;
+const NICK_FORM = `a nick name is 1 to ${NICK_MAX} letters, digits, dots, hyphens or single spaces, of one script, all to be seen`;
 
 const accountKeys = z.strictObject({
   name: userName(),
-  nick: z.string().regex(NICK, { error: "a nick name is 1 to 32 letters, digits, dots, hyphens or spaces" }).optional(),
+  nick: z
+    .string()
+    .refine((nick) => [...nick].length <= NICK_MAX && isNickName(nick), { error: NICK_FORM })
+    .optional(),
   password: z.string().transform((text, context): PasswordHash => {
     const parsed = parseHash(text);
     if (parsed !== undefined && isStrong(parsed)) return parsed;
@@ -41,10 +45,10 @@ const accountKeys = z.strictObject({
 const fileKeys = z.strictObject({ users: z.array(accountKeys).max(10_000) }).superRefine(({ users }, context) => {
   const taken = { name: new Set<string>(), nick: new Set<string>() };
   for (const [index, { name, nick = name }] of users.entries()) {
-    // Two nick names that differ in case only would be taken for each other.
+    // Two nick names that are one to the directory would be taken for each other.
     for (const [key, value] of [
       ["name", name],
-      ["nick", nick.toLowerCase()],
+      ["nick", nickKey(nick)],
     ] as const) {
       if (!taken[key].has(value)) taken[key].add(value);
       else
@@ -57,6 +61,7 @@ const fileKeys = z.strictObject({ users: z.array(accountKeys).max(10_000) }).sup
   }
 });
 
+/** With the fingerprint of its password. */
 export const accountOf = (account: Omit<Account, "fingerprint">): Account => ({
   ...account,
   fingerprint: createHash("sha256")
@@ -74,6 +79,7 @@ export function readAccounts(file: string): AccountTable {
   return tableOf(parsed.data.users.map(({ nick, ...user }) => accountOf({ ...user, nick: nick ?? user.name })));
 }
 
+/** Accounts by name. */
 export const tableOf = (accounts: readonly Account[]): AccountTable =>
   new Map(accounts.map((account) => [account.name, account]));
 

@@ -7,6 +7,7 @@ const SALT_OCTETS = 16;
 const HASH_OCTETS = 32;
 /** Characters; NIST SP 800-63B §5.1.1.2 wants eight or more to be asked for. */
 export const PASSWORD_MIN = 8;
+/** Characters: longer ones cost the server more than they gain. */
 export const PASSWORD_MAX = 256;
 
 /**
@@ -39,16 +40,23 @@ function derive(password: string, salt: Buffer, length: number, cost: ScryptCost
 export interface PasswordCheckerLimits {
   /** Hashes made at the same time. */
   readonly atOnce: number;
-  /** Checks that wait for their turn. */
+  /** Checks that wait for their turn, of sources that were right lately, and as many of others. */
   readonly waiting: number;
+  /** Of them, those of one source. */
+  readonly waitingPerSource: number;
 }
 
 /** Log-ins may burn one core, and 128 MiB. */
-export const DEFAULT_CHECKER_LIMITS: PasswordCheckerLimits = { atOnce: 1, waiting: 32 };
+export const DEFAULT_CHECKER_LIMITS: PasswordCheckerLimits = { atOnce: 1, waiting: 32, waitingPerSource: 2 };
+/** Beyond this, the one that was right the longest time ago is forgotten. */
+const TRUSTED_MAX = 4096;
 
 export class PasswordChecker {
   readonly #limits: PasswordCheckerLimits;
-  readonly #turns: (() => void)[] = [];
+  /** Sources that were right lately are served first: who floods from many others does not keep users out. */
+  readonly #turns: { readonly trusted: (() => void)[]; readonly others: (() => void)[] } = { trusted: [], others: [] };
+  readonly #waitingOf = new Map<string, number>();
+  readonly #trusted = new Set<string>();
   #running = 0;
 
   constructor(limits: PasswordCheckerLimits = DEFAULT_CHECKER_LIMITS) {
@@ -56,23 +64,48 @@ export class PasswordChecker {
   }
 
   get waiting(): number {
-    return this.#turns.length;
+    return this.#turns.trusted.length + this.#turns.others.length;
   }
 
-  /** Whether `password` makes `wanted`, compared in constant time; "busy" when too many wait. */
-  async check(password: string, wanted: PasswordHash): Promise<boolean | "busy"> {
-    if (this.#running >= this.#limits.atOnce) {
-      if (this.#turns.length >= this.#limits.waiting) return "busy";
-      await new Promise<void>((resolve) => this.#turns.push(resolve));
-    } else this.#running += 1;
+  /**
+   * Whether `password` makes `wanted`, compared in constant time; "busy" when too many wait.
+   * @param source - who asks, as `sourceKey` tells it
+   */
+  async check(password: string, wanted: PasswordHash, source: string): Promise<boolean | "busy"> {
+    if (this.#running < this.#limits.atOnce) this.#running += 1;
+    else if (!(await this.#turn(source))) return "busy";
     try {
       const made = await derive(password, wanted.salt, wanted.hash.length, wanted);
-      return timingSafeEqual(made, wanted.hash);
+      const isRight = timingSafeEqual(made, wanted.hash);
+      if (isRight) this.#trust(source);
+      return isRight;
     } finally {
       // The place is handed on, so that nobody who comes meanwhile takes it first.
-      const next = this.#turns.shift();
+      const next = this.#turns.trusted.shift() ?? this.#turns.others.shift();
       if (next === undefined) this.#running -= 1;
       else next();
     }
+  }
+
+  /** False where too many wait. */
+  async #turn(source: string): Promise<boolean> {
+    const queue = this.#turns[this.#trusted.has(source) ? "trusted" : "others"];
+    const own = this.#waitingOf.get(source) ?? 0;
+    if (queue.length >= this.#limits.waiting || own >= this.#limits.waitingPerSource) return false;
+    this.#waitingOf.set(source, own + 1);
+    await new Promise<void>((resolve) => queue.push(resolve));
+    const left = (this.#waitingOf.get(source) ?? 1) - 1;
+    if (left === 0) this.#waitingOf.delete(source);
+    else this.#waitingOf.set(source, left);
+    return true;
+  }
+
+  #trust(source: string): void {
+    this.#trusted.delete(source);
+    if (this.#trusted.size >= TRUSTED_MAX) {
+      const [oldest] = this.#trusted;
+      if (oldest !== undefined) this.#trusted.delete(oldest);
+    }
+    this.#trusted.add(source);
   }
 }

@@ -20,8 +20,10 @@ const TEXT = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11
 /** 1 GiB: past it a log-in would be an attack on this server. */
 const MEMORY_MAX = 1024 ** 3;
 
+/** Octets that one hash takes. */
 export const memoryOf = ({ ln, r }: ScryptCost): number => 128 * r * 2 ** ln;
 
+/** The text that `parseHash` reads. */
 export function formatHash({ ln, r, p, salt, hash }: PasswordHash): string {
   return `$scrypt$ln=${ln},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`;
 }

@@ -39,6 +39,7 @@ const logoutBody = z.object({ everywhere: z.boolean().default(false) }).default(
 /** The same for a name that is not known and for a password that is wrong. */
 const WRONG = refusal(401, "wrongLogin", "the user name or the password is wrong");
 
+/** `/api/login`, `/api/session`, `/api/logout` and `/api/sip-credentials`. */
 export const loginRoutes = (parts: LoginParts): readonly Route[] => [
   { method: "POST", path: "/api/login", who: "anyone", handle: (request) => logIn(parts, request) },
   {
@@ -68,7 +69,7 @@ async function logIn(parts: LoginParts, { body, source, cookie }: ApiRequest): P
     return tooMany("tooManyLogins", "too many wrong log-ins; wait before the next", wait / 1000);
   }
   accounts.refresh();
-  const isRight = await checker.check(password, accounts.passwordOf(user));
+  const isRight = await checker.check(password, accounts.passwordOf(user), from);
   if (isRight === "busy") {
     guard.dropped(from, user);
     count("loginsThrottled");

@@ -10,6 +10,7 @@ export interface OpsParts {
   readonly watch: OpsWatch;
 }
 
+/** `/api/ops/…`. */
 export const opsRoutes = ({ hosts, watch }: OpsParts): readonly Route[] => [
   {
     method: "GET",

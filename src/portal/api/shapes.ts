@@ -46,8 +46,9 @@ export const CHOSEN_STATES = ["online", "busy", "away"] as const;
 export type ChosenState = (typeof CHOSEN_STATES)[number];
 
 /**
- * Event `presence` of `/api/events` brings a list of these. The first after the stream opened has everybody who is on-line;
- * each that follows has those only of whom something changed, with `offline` for those who have gone.
+ * Event `presence` of `/api/events` brings a list of these, 64 KiB at most. The first after the stream opened begins the list of
+ * everybody who is on-line; those that follow go on with it, and then have those only of whom something changed, with `offline` for
+ * those who have gone.
  */
 export interface PresenceEntry {
   readonly nick: string;
@@ -56,7 +57,7 @@ export interface PresenceEntry {
   readonly since: Timestamp;
 }
 
-/** Event `session` of `/api/events`: one of the user's own sessions is new, or has changed. */
+/** Event `session` of `/api/events`: one of the user's own sessions is new, has changed, or is over. */
 export interface SessionHappening {
   readonly callId: string;
   readonly state: string;
@@ -101,7 +102,7 @@ export interface BillingRecord {
 /** `GET /api/records`: the newest first. `next` goes into `before` for the page that follows; null on the last. */
 export interface RecordsAnswer {
   readonly records: readonly BillingRecord[];
-  readonly next: number | null;
+  readonly next: string | null;
 }
 
 /** Of a role that does not answer, why. */

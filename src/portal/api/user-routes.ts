@@ -4,7 +4,7 @@ import type { Logger } from "../../model/log.js";
 import type { Account } from "../accounts/accounts.js";
 import type { CallWatch } from "../calls/call-watch.js";
 import type { Calls } from "../calls/calls.js";
-import { recordsOf } from "../calls/records.js";
+import { parsePlace, recordsOf } from "../calls/records.js";
 import type { EventStream } from "../http/event-streams.js";
 import { type JsonReply, notFound, ok, refusal } from "../http/reply.js";
 import type { OpenStream, Route, UserRequest } from "../http/routes.js";
@@ -26,10 +26,19 @@ const callId = z.string().min(1).max(256);
 const presenceBody = z.object({ state: z.enum(CHOSEN_STATES) });
 const leaveBody = z.object({ callId });
 const recordsQuery = z.object({
-  before: z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).default(Number.MAX_SAFE_INTEGER),
+  before: z
+    .string()
+    .transform((text, context) => {
+      const place = parsePlace(text);
+      if (place !== undefined) return place;
+      context.addIssue({ code: "custom", message: "this is no place in the list" });
+      return z.NEVER;
+    })
+    .optional(),
   limit: z.coerce.number().int().min(1).max(100).default(50),
 });
 
+/** `/api/events`, `/api/sessions/:callId`, `/api/records`, `/api/presence` and `/api/leave`. */
 export const userRoutes = (parts: UserParts): readonly Route[] => [
   { method: "GET", path: "/api/events", who: "user", stream: (request, open) => events(parts, request, open) },
   { method: "GET", path: "/api/sessions/:callId", who: "user", handle: (request) => detail(parts, request) },
@@ -61,8 +70,9 @@ async function detail({ calls, aorOf }: UserParts, { params, login }: UserReques
 
 async function records({ pdp, aorOf }: UserParts, { query, login }: UserRequest): Promise<JsonReply> {
   const parsed = recordsQuery.safeParse(Object.fromEntries(query));
-  if (!parsed.success) return refusal(400, "query", "before is a time in ms, limit a number from 1 to 100");
-  return answered(async () => ok(await recordsOf(pdp, aorOf(login.account), parsed.data)));
+  if (!parsed.success) return refusal(400, "query", "before is the next of a page, limit a number from 1 to 100");
+  const { before, limit } = parsed.data;
+  return answered(async () => ok(await recordsOf(pdp, aorOf(login.account), { before, limit })));
 }
 
 function choose({ presence }: UserParts, { body, login }: UserRequest): JsonReply {

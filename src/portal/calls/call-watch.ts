@@ -9,7 +9,10 @@ import type { RoleSession } from "../roles/answers.js";
 import { grantsOf } from "./calls.js";
 
 export interface CallWatchOptions {
-  readonly sessions: () => Promise<readonly RoleSession[]>;
+  /** Sessions of these users that live. */
+  readonly liveOf: (aors: readonly string[]) => Promise<readonly RoleSession[]>;
+  /** A session of a user, whether it lives or not; undefined if nobody knows of it any more. */
+  readonly find: (callId: string, aor: string) => Promise<RoleSession | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -19,6 +22,8 @@ const ASK_EVERY = seconds(1);
 interface Known {
   readonly text: string;
   readonly happening: SessionHappening;
+  /** Addresses of record. */
+  readonly parties: readonly [string, string];
 }
 
 export class CallWatch {
@@ -27,8 +32,8 @@ export class CallWatch {
   readonly #listeners = new Map<string, Set<EventStream>>();
   /** By session, side and Call-ID, as they were last told. */
   #known: ReadonlyMap<string, Known> = new Map();
-  /** Whether `#known` is what is so: else what is found is no news. */
-  #isKnown = false;
+  /** Whose sessions are in it: what is found of others is no news. */
+  #asked: ReadonlySet<string> = new Set();
   #isAsking = false;
   #failures = 0;
   #timer: Timer | undefined;
@@ -47,7 +52,6 @@ export class CallWatch {
     const streams = this.#listeners.get(aor);
     streams?.delete(stream);
     if (streams?.size === 0) this.#listeners.delete(aor);
-    if (this.#listeners.size === 0) this.#isKnown = false;
   }
 
   problems(): readonly string[] {
@@ -70,9 +74,17 @@ export class CallWatch {
   async #ask(): Promise<void> {
     this.#isAsking = true;
     try {
-      const sessions = await this.#options.sessions();
+      const asked = new Set(this.#listeners.keys());
+      const known = knownOf(await this.#options.liveOf([...asked]));
+      for (const [key, each] of this.#known) {
+        if (!known.has(key) && each.parties.some((aor) => asked.has(aor))) await this.#over(each);
+      }
+      for (const [key, { text, happening, parties }] of known) {
+        const isNews = this.#known.has(key) || parties.some((aor) => this.#asked.has(aor));
+        if (isNews && this.#known.get(key)?.text !== text) this.#send(parties, happening);
+      }
+      [this.#known, this.#asked] = [known, asked];
       this.#failures = 0;
-      this.#tell(sessions);
     } catch (error) {
       this.#failures += 1;
       if (this.#failures === 1) this.#options.log.warn("portal.sessions.not-read", { error });
@@ -81,26 +93,32 @@ export class CallWatch {
     }
   }
 
-  #tell(sessions: readonly RoleSession[]): void {
-    const known = new Map<string, Known>();
-    for (const session of sessions) {
-      const { callId, caller, callee, state } = session;
-      const key = [session.session, session.side, callId].join("\0");
-      if (callId === undefined || known.has(key)) continue;
-      const happening = { callId, state, grants: grantsOf(session) };
-      const text = JSON.stringify(happening);
-      known.set(key, { text, happening });
-      if (this.#isKnown && this.#known.get(key)?.text !== text) this.#send([caller, callee], happening);
-    }
-    this.#known = known;
-    this.#isKnown = true;
+  /** It does not live any more: says how it ended. */
+  async #over({ happening, parties }: Known): Promise<void> {
+    const { callId } = happening;
+    const session = await this.#options.find(callId, parties[0]);
+    const state = session?.state ?? "closed";
+    this.#send(parties, { callId, state, grants: session === undefined ? happening.grants : grantsOf(session) });
   }
 
   #send(parties: readonly string[], happening: SessionHappening): void {
-    // A policy server writes hosts without capitals, others may not: `listen` is given them without.
-    const streams = new Set(parties.flatMap((aor) => [...(this.#listeners.get(normalAor(aor)) ?? [])]));
+    const streams = new Set(parties.flatMap((aor) => [...(this.#listeners.get(aor) ?? [])]));
     if (streams.size === 0) return;
     const frame = frameOf("session", happening);
     for (const stream of streams) stream.send(frame);
   }
+}
+
+function knownOf(sessions: readonly RoleSession[]): ReadonlyMap<string, Known> {
+  const known = new Map<string, Known>();
+  for (const session of sessions) {
+    const { callId, caller, callee, state } = session;
+    if (callId === undefined) continue;
+    const happening = { callId, state, grants: grantsOf(session) };
+    // A policy server writes hosts without capitals, others may not: `listen` is given them without.
+    const parties = [normalAor(caller), normalAor(callee)] as const;
+    const key = [session.session, session.side, callId].join("\0");
+    known.set(key, { text: JSON.stringify(happening), happening, parties });
+  }
+  return known;
 }

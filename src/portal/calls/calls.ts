@@ -15,7 +15,9 @@ export interface CallsOptions {
 
 /** States in which there is nothing left to end. */
 const OVER = new Set(["releasing", "closed", "refused"]);
-const ENDED_AT_ONCE_MAX = 16;
+const ENDED_AT_ONCE = 16;
+/** Characters of a question: a control server takes 2048 with all that is about it. */
+const USERS_MAX = 1800;
 
 export class Calls {
   readonly #options: CallsOptions;
@@ -24,16 +26,22 @@ export class Calls {
     this.#options = options;
   }
 
-  /** @throws SystemError CONTROL_* */
-  async sessions(): Promise<readonly RoleSession[]> {
-    return readSessions(await this.#options.pdp.ask("/v1/show/sessions"));
+  /** Sessions of users that live. @throws SystemError CONTROL_* */
+  async liveOf(aors: readonly string[]): Promise<readonly RoleSession[]> {
+    const sessions: RoleSession[] = [];
+    for (const user of questionsOf(aors)) {
+      sessions.push(...readSessions(await this.#options.pdp.ask("/v1/show/sessions", { user, live: "1" })));
+    }
+    const users = new Set(aors.map(normalAor));
+    // A role that does not know these queries answers with what it likes.
+    return sessions.filter(({ caller, callee, state }) => {
+      return !OVER.has(state) && (users.has(normalAor(caller)) || users.has(normalAor(callee)));
+    });
   }
 
   /** Undefined for one that is not known, or not this user's. @throws SystemError CONTROL_* */
   async find(callId: string, aor: string): Promise<RoleSession | undefined> {
-    const sessions = readSessions(await this.#options.pdp.ask("/v1/show/sessions", { callId }));
-    const own = sessions.filter((session) => session.callId === callId && isOf(session, aor));
-    // A server of both parties has one for each side.
+    const own = await this.#of(callId, aor);
     return own.find(({ state }) => !OVER.has(state)) ?? own[0];
   }
 
@@ -63,23 +71,30 @@ export class Calls {
 
   /** The user has left: the policy server ends the session. False for one that is not theirs, or over. @throws SystemError CONTROL_* */
   async leave(callId: string, aor: string): Promise<boolean> {
-    const session = await this.find(callId, aor);
-    if (session === undefined || OVER.has(session.state)) return false;
-    await this.#options.pdp.act("/v1/sessions/end", { callId, cause: "left" });
-    return true;
+    const live = (await this.#of(callId, aor)).filter(({ state }) => !OVER.has(state));
+    for (const session of live) await this.#end(session);
+    return live.length > 0;
   }
 
   /** Leaves all of a user's sessions. @throws SystemError CONTROL_* */
   async leaveAll(aor: string): Promise<void> {
-    const sessions = await this.sessions();
-    const live = sessions.filter((session) => isOf(session, aor) && !OVER.has(session.state));
-    const ids = new Set(live.flatMap(({ callId }) => (callId === undefined ? [] : [callId])));
-    const ends = [...ids]
-      .slice(0, ENDED_AT_ONCE_MAX)
-      .map((callId) => this.#options.pdp.act("/v1/sessions/end", { callId, cause: "left" }));
-    for (const end of await Promise.allSettled(ends)) {
-      if (end.status === "rejected") this.#options.log.warn("portal.leave.failed", { aor, error: end.reason });
+    const live = await this.liveOf([aor]);
+    for (let first = 0; first < live.length; first += ENDED_AT_ONCE) {
+      const ends = live.slice(first, first + ENDED_AT_ONCE).map((session) => this.#end(session));
+      for (const end of await Promise.allSettled(ends)) {
+        if (end.status === "rejected") this.#options.log.warn("portal.leave.failed", { aor, error: end.reason });
+      }
     }
+  }
+
+  /** A server of both parties has one for each side; a caller may take the Call-ID of a stranger. */
+  async #of(callId: string, aor: string): Promise<readonly RoleSession[]> {
+    const sessions = readSessions(await this.#options.pdp.ask("/v1/show/sessions", { callId }));
+    return sessions.filter((session) => session.callId === callId && isOf(session, aor));
+  }
+
+  async #end({ callId = "", session }: RoleSession): Promise<void> {
+    await this.#options.pdp.act("/v1/sessions/end", { callId, session, cause: "left" });
   }
 
   /** A role that does not answer takes its part of the ladder with it, and nothing more. */
@@ -94,6 +109,22 @@ export class Calls {
       return { teller, events: [] };
     }
   }
+}
+
+/** Addresses by spaces, in as many questions as it takes. */
+function questionsOf(aors: readonly string[]): readonly string[] {
+  const questions: string[] = [];
+  let [users, length]: [string[], number] = [[], 0];
+  for (const aor of aors) {
+    const own = new URLSearchParams({ user: aor }).toString().length;
+    if (length + own > USERS_MAX && users.length > 0) {
+      questions.push(users.join(" "));
+      [users, length] = [[], 0];
+    }
+    users.push(aor);
+    length += own;
+  }
+  return users.length === 0 ? questions : [...questions, users.join(" ")];
 }
 
 /** Whether the user takes part in it. */

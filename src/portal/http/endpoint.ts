@@ -1,18 +1,20 @@
 /** The HTTPS server: connections counted and bounded in time. What is asked is another's to answer. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { ConnectionGate } from "../../http/connection-gate.js";
+import { secureOptions, type TlsMaterial } from "../../http/key-pair.js";
 import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
-import { unmapped } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
 import { seconds } from "../../model/units.js";
 
 export interface EndpointOptions {
-  /** PEM; `none` for plain HTTP. */
-  readonly tls: { readonly key: Buffer; readonly certificate: Buffer } | "none";
+  /** `none` for plain HTTP. */
+  readonly tls: TlsMaterial | "none";
   readonly connections: number;
+  /** Of an IPv4 address, or of an IPv6 /64. */
   readonly connectionsPerSource: number;
   /** Addresses that may have all of them. */
   readonly trusted: ReadonlySet<string>;
@@ -36,10 +38,7 @@ const CLOSE_GRACE = seconds(1);
 export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #server: Server;
-  readonly #sources = new Map<string, number>();
-  /** All that are open, also those that shake hands. */
-  readonly #sockets = new Set<Socket>();
-  #refused = 0;
+  readonly #gate: ConnectionGate;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -52,19 +51,18 @@ export class Endpoint {
     this.#server = createFor(options.tls, serve);
     this.#server.maxConnections = options.connections;
     this.#server.setTimeout(SILENCE);
-    this.#server.on("connection", (socket: Socket) => this.#connected(socket));
-    this.#server.on("drop", () => {
-      this.#refused += 1;
-    });
+    const { trusted, connections, connectionsPerSource } = options;
+    const mostOf = (address: string): number => (trusted.has(address) ? connections : connectionsPerSource);
+    this.#gate = new ConnectionGate(this.#server, { mostOf });
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#gate.size;
   }
 
   /** Connections that were one too many, since the start. */
   get refused(): number {
-    return this.#refused;
+    return this.#gate.refused;
   }
 
   /** @throws SystemError LISTEN_* if the address cannot be had */
@@ -74,30 +72,17 @@ export class Endpoint {
     return bound;
   }
 
-  /** Takes no more, lets what is being answered finish for a short while, then ends every connection. */
-  close(): Promise<void> {
-    const cut = (): void => {
-      for (const socket of this.#sockets) socket.destroy();
-    };
-    return closeGently(this.#server, { clock: this.#options.clock, grace: CLOSE_GRACE, cut });
+  /** Of connections to come: those that are open stay. */
+  replaceTls(tls: TlsMaterial): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(secureOptions(tls));
   }
 
-  #connected(socket: Socket): void {
-    const source = unmapped(socket.remoteAddress ?? "");
-    const { trusted, connectionsPerSource } = this.#options;
-    const count = this.#sources.get(source) ?? 0;
-    if (count >= connectionsPerSource && !trusted.has(source)) {
-      this.#refused += 1;
-      socket.destroy();
-      return;
-    }
-    this.#sources.set(source, count + 1);
-    this.#sockets.add(socket);
-    socket.on("close", () => {
-      this.#sockets.delete(socket);
-      const left = (this.#sources.get(source) ?? 1) - 1;
-      if (left === 0) this.#sources.delete(source);
-      else this.#sources.set(source, left);
+  /** Takes no more, lets what is being answered finish for a short while, then ends every connection. */
+  close(): Promise<void> {
+    return closeGently(this.#server, {
+      clock: this.#options.clock,
+      grace: CLOSE_GRACE,
+      cut: () => this.#gate.cut(),
     });
   }
 }
@@ -107,10 +92,8 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 /** @throws SystemError PORTAL_TLS */
 function createFor(tls: EndpointOptions["tls"], listener: Listener): Server {
   if (tls === "none") return createServer(LIMITS, listener);
-  const { key, certificate: cert } = tls;
   try {
-    const options = { ...LIMITS, key, cert, minVersion: "TLSv1.2" as const, handshakeTimeout: HANDSHAKE_TIMEOUT };
-    return createTlsServer(options, listener);
+    return createTlsServer({ ...LIMITS, ...secureOptions(tls), handshakeTimeout: HANDSHAKE_TIMEOUT }, listener);
   } catch (cause) {
     const remedy = "`tls:` wants a PEM key, and the certificate that belongs to it";
     throw new SystemError("PORTAL_TLS", "key and certificate cannot be used", { remedy, cause });

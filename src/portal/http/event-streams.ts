@@ -8,12 +8,17 @@ import type { AnswerHeaders } from "./headers.js";
 export type Frame = string & { readonly __frame: true };
 
 /** JSON has no line ends in it, so that one `data:` line is enough. */
-export const frameOf = (event: string, value: unknown): Frame =>
-  `event: ${event}\ndata: ${JSON.stringify(value)}\n\n` as Frame;
+export const frameOf = (event: string, value: unknown): Frame => frameOfJson(event, JSON.stringify(value));
+
+/** @param json - the value, as JSON already */
+export const frameOfJson = (event: string, json: string): Frame => `event: ${event}\ndata: ${json}\n\n` as Frame;
 
 export interface EventStream {
   readonly user: string;
+  /** Sends it now: for what is small, or seldom. */
   send(frame: Frame): void;
+  /** Takes frames from `next` as fast as they are read, until there is none; then it is to be called again. For what is long. */
+  feed(next: () => Frame | undefined): void;
   end(): void;
 }
 
@@ -36,14 +41,16 @@ export interface StreamOwner {
 
 const HEARTBEAT = seconds(15);
 const HEARTBEAT_FRAME = ": \n\n" as Frame;
-/** Octets. */
+/** Octets that were sent and not fed. */
 const WAITING_MAX = 256 * 1024;
-/** Heartbeats that may wait in a row. */
+/** Heartbeats in a row in which nothing of what waits was read. */
 const UNREAD_MAX = 4;
 
 interface Open extends StreamOwner {
   readonly response: ServerResponse;
   unread: number;
+  next: (() => Frame | undefined) | undefined;
+  isEnding: boolean;
 }
 
 export class EventStreams {
@@ -74,26 +81,38 @@ export class EventStreams {
 
   /** Answers with a stream; `owner.onClose` is called once, when it ends for whatever reason. */
   open(response: ServerResponse, owner: StreamOwner): EventStream {
-    const open: Open = { ...owner, response, unread: 0 };
+    const open: Open = { ...owner, response, unread: 0, next: undefined, isEnding: false };
     this.#open.add(open);
     this.#perUser.set(owner.user, (this.#perUser.get(owner.user) ?? 0) + 1);
     response.on("close", () => this.#closed(open));
+    response.on("drain", () => {
+      open.unread = 0;
+      pump(open);
+    });
     // The limit on silent connections is for requests.
     response.socket?.setTimeout(0);
     const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
     response.writeHead(200, { ...this.#options.headers, ...headers });
     response.flushHeaders();
-    return { user: owner.user, send: (frame) => this.#send(open, frame), end: () => response.end() };
+    return {
+      user: owner.user,
+      send: (frame) => this.#send(open, frame),
+      feed: (next) => {
+        open.next = next;
+        pump(open);
+      },
+      end: () => end(open),
+    };
   }
 
   /** Ends all of one log-in. */
   endOwner(owner: string): void {
-    for (const open of this.#open) if (open.owner === owner) open.response.end();
+    for (const open of this.#open) if (open.owner === owner) end(open);
   }
 
   close(): void {
     this.#heartbeat?.cancel();
-    for (const { response } of this.#open) response.end();
+    for (const open of this.#open) end(open);
   }
 
   #send(open: Open, frame: Frame): void {
@@ -126,12 +145,28 @@ export class EventStreams {
 
   /** Shows the browser that the stream lives, and this end whether anybody reads and still may. */
   #beat(open: Open): void {
-    if (!this.#options.holds(open.owner)) {
-      open.response.end();
-      return;
+    // The end of it waits behind what is not read.
+    if (open.isEnding) this.#drop(open);
+    else if (!this.#options.holds(open.owner)) end(open);
+    else {
+      open.unread = open.response.writableLength > 0 ? open.unread + 1 : 0;
+      if (open.unread > UNREAD_MAX) this.#drop(open);
+      else this.#send(open, HEARTBEAT_FRAME);
     }
-    open.unread = open.response.writableLength > 0 ? open.unread + 1 : 0;
-    if (open.unread > UNREAD_MAX) this.#drop(open);
-    else this.#send(open, HEARTBEAT_FRAME);
   }
+}
+
+/** As much as is read: the next frame is made when the one before has left. */
+function pump(open: Open): void {
+  const { response } = open;
+  while (open.next !== undefined && !response.destroyed && !response.writableEnded && !response.writableNeedDrain) {
+    const frame = open.next();
+    if (frame === undefined) open.next = undefined;
+    else response.write(frame);
+  }
+}
+
+function end(open: Open): void {
+  open.isEnding = true;
+  open.response.end();
 }

@@ -71,7 +71,7 @@ export class FrontDoor {
     const refused = this.#refusalFor(route, login);
     if (refused !== undefined) return this.#refuse(asked, refused);
     const isBeacon = "isBeacon" in route && route.isBeacon === true;
-    const read = route.method === "POST" ? await readJson(request, clock, isBeacon) : { value: undefined };
+    const read = route.method === "POST" ? await readJson(request, clock) : { value: undefined };
     if ("refused" in read) return this.#refuse(asked, read.refused);
     const { value: body } = read;
     const given: ApiRequest = { params, query, body, source: sourceOf(request, trusted), cookie };

@@ -8,6 +8,7 @@ export interface JsonReply {
   readonly headers?: AnswerHeaders;
 }
 
+/** 200 with a value, sent as JSON. */
 export const ok = (value: unknown, headers?: AnswerHeaders): JsonReply => reply(200, value, headers);
 
 /** @param code - stable, for programs; @param message - one sentence for people, without anything that the asker sent */
@@ -20,6 +21,7 @@ export function refusal(status: number, code: string, message: string, headers?:
 export const tooMany = (code: string, message: string, seconds: number): JsonReply =>
   refusal(429, code, message, { "Retry-After": String(Math.max(1, Math.ceil(seconds))) });
 
+/** 404: also for what is somebody else's, so that nobody learns whether it is there. */
 export const notFound = (): JsonReply => refusal(404, "notFound", "there is nothing here");
 
 const reply = (status: number, value: unknown, headers?: AnswerHeaders): JsonReply =>

@@ -1,17 +1,8 @@
 /** Where a request came from. */
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
-import { unmapped } from "../../model/ip.js";
+import { forwardedSource } from "../../model/forwarded.js";
 
-/**
- * The address that it came from: the nearest in X-Forwarded-For that no trusted proxy has, since anybody may write
- * what is farther.
- */
-export function sourceOf(request: IncomingMessage, trusted: ReadonlySet<string>): string {
-  const peer = unmapped(request.socket.remoteAddress ?? "");
-  if (!trusted.has(peer)) return peer;
-  const header = request.headers["x-forwarded-for"];
-  const hops = (typeof header === "string" ? header : "").split(",").map((hop) => unmapped(hop.trim()));
-  const nearest = hops.findLast((hop) => !trusted.has(hop));
-  return nearest !== undefined && isIP(nearest) !== 0 ? nearest : peer;
+export function sourceOf({ socket, headers }: IncomingMessage, trusted: ReadonlySet<string>): string {
+  const header = headers["x-forwarded-for"];
+  return forwardedSource(socket.remoteAddress ?? "", typeof header === "string" ? header : undefined, trusted);
 }

@@ -33,6 +33,7 @@ export interface AttemptStep {
 
 const NO_WAIT = 0 as Millis;
 
+/** The next state of a key, undefined where nothing is remembered of it, and how long the try has to wait. */
 export function stepAttempts(state: Attempts | undefined, event: AttemptEvent, limits: AttemptLimits): AttemptStep {
   switch (event.kind) {
     case "tried": {

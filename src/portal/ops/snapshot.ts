@@ -19,6 +19,7 @@ const pools = z.array(z.looseObject({ name: z.string(), id: z.number() }));
 
 const OVER = new Set(["closed", "refused"]);
 
+/** Of a role that does not answer, why. Never fails. */
 export async function healthOf({ host, role }: WatchedHost): Promise<WatchedRole> {
   try {
     const parsed = health.safeParse(await role.ask("/v1/health"));

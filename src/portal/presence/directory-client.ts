@@ -5,7 +5,9 @@
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import { request as requestTls, Agent as TlsAgent } from "node:https";
 import { z } from "zod";
+import { domainOf } from "../../model/address-of-record.js";
 import { SystemError } from "../../model/errors.js";
+import { isNickName } from "../../model/nick-name.js";
 import { type Millis, millis, type Timestamp } from "../../model/units.js";
 
 export interface DirectoryEntry {
@@ -28,17 +30,21 @@ export interface Directory {
 }
 
 const TIMEOUT = millis(4000);
-const ANSWER_MAX = 4 * 1024 * 1024;
+/** Users of all domains, and of one: no provider hides those of others by having too many. */
+const ENTRIES_MAX = 20_000;
+const ENTRIES_OF_DOMAIN = 10_000;
+/** Octets: as many entries as there may be, each as long as it may be. */
+const ANSWER_MAX = 12 * 1024 * 1024;
 const SOCKETS = 4;
 
-/** Of other providers, and so not to be trusted: control characters and marks up have no place in either. */
+/** Of other providers, and so not to be trusted. */
 const entryKeys = z.object({
-  nick: z.string().regex(/^[^\p{Cc}<>"]{1,64}$/u),
+  nick: z.string().max(256).refine(isNickName),
   aor: z.string().regex(/^[^\s@<>"]{1,64}@[^\s@<>"]{1,253}$/),
   online: z.literal(true),
   since: z.number().nonnegative().default(0),
 });
-const answerKeys = z.object({ entries: z.array(z.unknown()).max(20_000) });
+const answerKeys = z.object({ entries: z.array(z.unknown()) });
 
 interface Question {
   readonly method: string;
@@ -133,11 +139,21 @@ export class DirectoryClient implements Directory {
 function readEntries(text: string): readonly DirectoryEntry[] {
   const parsed = answerKeys.safeParse(parseJson(text));
   if (!parsed.success) throw new SystemError("DIRECTORY_ANSWER", "the directory's answer is not understood");
-  // One provider's nonsense hides nobody of another's.
-  return parsed.data.entries.flatMap((each) => {
+  const ofDomain = new Map<string, number>();
+  const entries: DirectoryEntry[] = [];
+  for (const each of parsed.data.entries) {
+    // One provider's nonsense hides nobody of another's.
     const { data: entry } = entryKeys.safeParse(each);
-    return entry === undefined ? [] : [{ nick: entry.nick, aor: entry.aor, since: entry.since as Timestamp }];
-  });
+    if (entry === undefined) continue;
+    const { nick, aor, since } = entry;
+    const domain = domainOf(aor).toLowerCase();
+    const count = ofDomain.get(domain) ?? 0;
+    if (count >= ENTRIES_OF_DOMAIN) continue;
+    if (entries.length >= ENTRIES_MAX) break;
+    ofDomain.set(domain, count + 1);
+    entries.push({ nick, aor, since: since as Timestamp });
+  }
+  return entries;
 }
 
 async function readText(response: IncomingMessage): Promise<string> {

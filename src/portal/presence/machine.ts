@@ -32,10 +32,12 @@ export interface PresenceStep {
   readonly isChange: boolean;
 }
 
+/** How long a user without a page is still on-line: as long as it takes to load one anew. */
 export const PRESENCE_GRACE = 5000 as Millis;
 
 const same = (state: UserPresence | undefined): PresenceStep => ({ state, isChange: false });
 
+/** The next state, undefined for a user who is off-line; whoever has no state is off-line. */
 export function stepPresence(state: UserPresence | undefined, event: PresenceEvent): PresenceStep {
   switch (event.kind) {
     case "opened":

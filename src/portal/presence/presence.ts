@@ -1,10 +1,11 @@
-/** Who is on-line, here and elsewhere, told to every open page: once a second, and only what has changed. */
+/** Who is on-line, here and elsewhere, told to every open page: once a second, only what has changed, and as fast as the page reads. */
 import type { Clock, Timer } from "../../model/clock.js";
 import { type Millis, seconds } from "../../model/units.js";
 import type { ChosenState, PresenceEntry } from "../api/shapes.js";
-import { type EventStream, type Frame, frameOf } from "../http/event-streams.js";
+import type { EventStream } from "../http/event-streams.js";
 import type { DirectoryEntry } from "./directory-client.js";
 import { type PresenceEvent, stepPresence, type UserPresence } from "./machine.js";
+import { type LogPlace, PresenceLog } from "./presence-log.js";
 
 /** How others know a user. */
 export interface Person {
@@ -28,15 +29,15 @@ interface Local {
 
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #streams = new Set<EventStream>();
+  /** Where each has come to. */
+  readonly #streams = new Map<EventStream, LogPlace>();
   readonly #local = new Map<string, Local>();
   /** Users whose last page has closed. */
   readonly #leaving = new Set<string>();
   /** By address of record. */
   readonly #remote = new Map<string, PresenceEntry>();
-  /** What pages are to be told, by address of record. */
-  readonly #changes = new Map<string, PresenceEntry>();
-  #everybody: Frame | undefined;
+  readonly #log = new PresenceLog();
+  #told = 0;
   #timer: Timer | undefined;
 
   constructor(options: PresenceOptions) {
@@ -53,10 +54,8 @@ export class Presence {
   opened(person: Person, stream: EventStream): void {
     const known = this.#local.get(person.user)?.state;
     this.#step(person, known, { kind: "opened", at: this.#options.clock.now() });
-    // Made once for all who come within a flush: what has changed since comes with the next, also to this page.
-    this.#everybody ??= frameOf("presence", this.#list());
-    stream.send(this.#everybody);
-    this.#streams.add(stream);
+    this.#streams.set(stream, this.#log.begin());
+    this.#feed(stream);
   }
 
   closed(user: string, stream: EventStream): void {
@@ -73,7 +72,7 @@ export class Presence {
 
   /** Logged out everywhere. */
   left(user: string): void {
-    for (const stream of this.#streams) if (stream.user === user) this.#streams.delete(stream);
+    for (const stream of this.#streams.keys()) if (stream.user === user) this.#streams.delete(stream);
     this.#apply(user, { kind: "left" });
   }
 
@@ -87,12 +86,12 @@ export class Presence {
       if (known?.nick === nick && known.since === since) continue;
       const entry: PresenceEntry = { nick, aor, state: "online", since };
       this.#remote.set(aor, entry);
-      this.#change(entry);
+      this.#log.put(entry);
     }
     for (const [aor, entry] of this.#remote) {
       if (seen.has(aor)) continue;
       this.#remote.delete(aor);
-      this.#change({ ...entry, state: "offline", since: this.#options.clock.now() });
+      this.#log.put({ ...entry, state: "offline", since: this.#options.clock.now() });
     }
   }
 
@@ -114,19 +113,8 @@ export class Presence {
     else this.#leaving.add(user);
     if (!isChange) return;
     const now = this.#options.clock.now();
-    this.#change({ nick, aor, state: state?.chosen ?? "offline", since: state?.since ?? now });
+    this.#log.put({ nick, aor, state: state?.chosen ?? "offline", since: state?.since ?? now });
     if ((state === undefined) !== (known === undefined)) this.#options.onLocal(person, state !== undefined);
-  }
-
-  #change(entry: PresenceEntry): void {
-    this.#changes.set(entry.aor, entry);
-  }
-
-  #list(): readonly PresenceEntry[] {
-    const local = [...this.#local.values()].map(
-      ({ person: { nick, aor }, state: { chosen, since } }): PresenceEntry => ({ nick, aor, state: chosen, since }),
-    );
-    return [...local, ...this.#remote.values()];
   }
 
   #arm(): void {
@@ -139,10 +127,20 @@ export class Presence {
   }
 
   #flush(): void {
-    if (this.#changes.size === 0) return;
-    const frame = frameOf("presence", [...this.#changes.values()]);
-    this.#changes.clear();
-    this.#everybody = undefined;
-    for (const stream of this.#streams) stream.send(frame);
+    if (this.#log.last !== this.#told) {
+      this.#told = this.#log.last;
+      for (const stream of this.#streams.keys()) this.#feed(stream);
+    }
+    this.#log.prune(this.#options.clock.now());
+    for (const [stream, place] of this.#streams) if (this.#log.isLost(place)) stream.end();
+  }
+
+  #feed(stream: EventStream): void {
+    stream.feed(() => {
+      const place = this.#streams.get(stream);
+      const part = place === undefined ? undefined : this.#log.next(place);
+      if (part !== undefined) this.#streams.set(stream, part.place);
+      return part?.frame;
+    });
   }
 }

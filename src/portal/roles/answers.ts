@@ -88,7 +88,6 @@ const record = z.object({
 });
 
 export type RoleSession = z.output<typeof session>;
-export type RoleExplain = z.output<typeof explain>;
 export type RoleEvent = z.output<typeof event>;
 export type RoleUsage = z.output<typeof usage>;
 export type RoleRecord = z.output<typeof record>;
@@ -102,11 +101,16 @@ const reader =
     throw new SystemError("CONTROL_ANSWER", `a role's view of ${what} is not understood`, { cause: parsed.error });
   };
 
+/** `/v1/show/sessions`. */
 export const readSessions = reader("sessions", z.array(session));
+/** `/v1/explain`. */
 export const readExplain = reader("a session", explain);
+/** `/v1/events`: its messages. */
 export const readEvents = reader(
   "messages",
   z.object({ events: z.array(event) }).transform(({ events }) => events),
 );
+/** `/v1/show/usage`. */
 export const readUsage = reader("usage", z.array(usage));
+/** The list of `/v1/show/records`. */
 export const readRecords = reader("records", z.array(record));

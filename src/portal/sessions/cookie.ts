@@ -5,7 +5,9 @@ import { parseSessionSecret, type SessionSecret } from "./session-id.js";
 export const COOKIE_NAME = "__Host-sluice";
 const ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict";
 
+/** The Set-Cookie header of a log-in. */
 export const sessionCookie = (id: SessionSecret): string => `${COOKIE_NAME}=${id}; ${ATTRIBUTES}`;
+/** The Set-Cookie header that takes the cookie away. */
 export const CLEARED_COOKIE = `${COOKIE_NAME}=; ${ATTRIBUTES}; Max-Age=0`;
 
 /** The session that a Cookie header names; none if it names several: one of them was planted. */

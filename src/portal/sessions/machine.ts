@@ -47,6 +47,7 @@ export const TOUCH_EVERY = 60_000 as Millis;
 const NOTHING: SessionStep = { state: undefined, actions: [] };
 const GONE: SessionStep = { state: undefined, actions: ["delete"] };
 
+/** The next state, undefined for a log-in that does not hold, and what is to be done with its row. */
 export function stepSession(state: LoginSession | undefined, event: SessionEvent, limits: SessionLimits): SessionStep {
   switch (event.kind) {
     case "opened": {
@@ -71,5 +72,6 @@ export function stepSession(state: LoginSession | undefined, event: SessionEvent
   }
 }
 
+/** Whether it was idle for too long, or is too old. */
 export const isOver = ({ opened, seen }: LoginSession, at: Timestamp, { idle, absolute }: SessionLimits): boolean =>
   at - seen >= idle || at - opened >= absolute;

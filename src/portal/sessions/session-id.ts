@@ -11,12 +11,14 @@ export type SessionSecret = string & { readonly [secret]: true };
 /** SHA-256 of it: who reads the database can log in with none. */
 export type SessionKey = string & { readonly [secret]: "key" };
 
+/** Of 256 random bits. */
 export const newSessionSecret = (): SessionSecret => randomBytes(ID_OCTETS).toString("base64url") as SessionSecret;
 
 /** Undefined for what no portal gave out. */
 export const parseSessionSecret = (text: string): SessionSecret | undefined =>
   ID.test(text) ? (text as SessionSecret) : undefined;
 
+/** The key under which the log-in of a secret is kept. */
 export const sessionKeyOf = (id: SessionSecret): SessionKey =>
   createHash("sha256").update(id).digest("base64url") as SessionKey;
 

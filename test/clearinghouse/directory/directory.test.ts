@@ -3,12 +3,13 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readEntry, readTarget } from "../../../src/clearinghouse/directory/directory-requests.js";
 import { DirectoryServer, type DirectoryServerOptions } from "../../../src/clearinghouse/directory/directory-server.js";
 import { DEFAULT_NICK_LIMITS, NickNames } from "../../../src/clearinghouse/directory/nick-names.js";
 import { parsePrefix } from "../../../src/model/ip.js";
-import { SILENT_LOGGER } from "../../../src/model/log.js";
+import { type Logger, SILENT_LOGGER } from "../../../src/model/log.js";
+import { seconds } from "../../../src/model/units.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { http } from "../support.js";
 
@@ -51,7 +52,7 @@ async function start(options: Partial<DirectoryServerOptions> = {}) {
     const { status, body } = await http(port, "", { path, method: "GET" });
     return { status, value: JSON.parse(body.toString()) as unknown };
   };
-  return { names, port, put, get };
+  return { names, port, put, get, server };
 }
 
 describe("the directory", () => {
@@ -82,15 +83,13 @@ describe("the directory", () => {
     const again = new NickNames(join(directory, "directory.db"), clock);
     closing = [() => again.close(), ...closing.slice(1)];
     expect(again.find("ANN")).toMatchObject({ nick: "ann", aor: "anna@a.example", online: false });
-    expect(again.put("ann", "ann@b.example", true)).toBe("taken");
+    expect(await again.put("ann", "ann@b.example", true)).toBe("taken");
   });
 
   it("lets in who is configured, for the domains that it speaks for", async () => {
     const far = await start({ clients: [{ prefix: parsePrefix("192.0.2.0/24")! }] });
-    expect([
-      await far.put("a", { aor: "a@a.example", online: true }),
-      (await far.get("/directory?online=1")).status,
-    ]).toEqual([403, 403]);
+    await expect(far.put("a", { aor: "a@a.example", online: true })).rejects.toThrow(/hang up|ECONNRESET/);
+    await expect(far.get("/directory?online=1")).rejects.toThrow(/hang up|ECONNRESET/);
     const own = await start({ names: far.names, clients: [{ ...ANY, domains: ["a.example"] }] });
     expect(await own.put("a", { aor: "a@a.example", online: true })).toBe(204);
     expect(await own.put("b", { aor: "b@b.example", online: true })).toBe(403);
@@ -110,7 +109,7 @@ describe("the directory", () => {
 
   it("has limits for everything", async () => {
     const names = open({ ...DEFAULT_NICK_LIMITS, perDomain: 2, online: 2 });
-    const { put, port } = await start({ names, requestsPerSecond: 20 });
+    const { put, port, server } = await start({ names, requestsPerSecond: 20 });
     const one = (nick: string, domain: string) => put(nick, { aor: `${nick}@${domain}`, online: true });
     expect([await one("a", "a.example"), await one("b", "a.example")]).toEqual([204, 204]);
     expect(await one("c", "b.example")).toBe(503);
@@ -124,6 +123,8 @@ describe("the directory", () => {
       Array.from({ length: 60 }, () => http(port, "", { path: "/directory/a", method: "GET" })),
     );
     expect(new Set(many.map(({ status }) => status))).toEqual(new Set([200, 429]));
+    const throttled = many.filter(({ status }) => status === 429).length;
+    expect(server.counters).toEqual({ connectionsRefused: 0, requests: 69, throttled, entriesRefused: 2 });
   });
 
   it("does not wait for a body that does not come", async () => {
@@ -140,16 +141,107 @@ describe("the directory", () => {
 
   it("serves a thousand users who say every 20 s that they are there, with the disk asleep", async () => {
     const names = open();
-    const put = () => {
-      for (let n = 0; n < 1000; n += 1) expect(names.put(`user ${n}`, `u${n}@a.example`, true)).toBe("kept");
+    const put = async () => {
+      const claims = Array.from({ length: 1000 }, (_, n) => names.put(`user ${n}`, `u${n}@a.example`, true));
+      expect(new Set(await Promise.all(claims))).toEqual(new Set(["kept"]));
     };
-    put();
+    await put();
     for (let round = 0; round < 5; round += 1) {
       clock.time += 20_000;
-      put();
+      await put();
     }
     expect(names.online()).toHaveLength(1000);
     expect(names.online().every(({ since }) => since === 1_000_000)).toBe(true);
+  });
+
+  it("leaves room for others beside a domain that enters all that it can", async () => {
+    const names = open({ ttl: seconds(60), perDomain: 5, online: 6, onlinePerDomain: 3 });
+    const put = (nick: string, domain: string, online = true) => names.put(nick, `${nick}@${domain}`, online);
+    // At the same time, so that each finds room before any of them is on the disk.
+    const claims = await Promise.all(Array.from({ length: 8 }, (_, n) => put(`n${n}`, "evil.example", n < 4)));
+    expect(claims).toEqual(["kept", "kept", "kept", "full", "kept", "full", "full", "full"]);
+    expect(await put("carol", "b.example")).toBe("kept");
+    // Who has gone, or was not heard of for long, leaves a place; the name stays.
+    await put("n0", "evil.example", false);
+    expect(await put("n4", "evil.example")).toBe("kept");
+    expect(await put("n1", "evil.example")).toBe("kept");
+    expect(await put("n0", "evil.example")).toBe("full");
+    clock.time += 60_000;
+    expect(await put("n0", "evil.example")).toBe("kept");
+    expect(names.online().map(({ nick }) => nick)).toEqual(["n0"]);
+  });
+
+  it("counts names of before a restart", async () => {
+    const limits = { ...DEFAULT_NICK_LIMITS, perDomain: 2 };
+    const before = open(limits);
+    await before.put("a", "a@a.example", true);
+    await before.put("b", "b@a.example", true);
+    before.close();
+    closing = [];
+    const names = open(limits);
+    expect(await names.put("c", "c@a.example", true)).toBe("full");
+    expect(await names.put("B", "b2@a.example", true)).toBe("kept");
+  });
+
+  it("gives a name to one of two domains that claim it at once", async () => {
+    const names = open();
+    const claims = await Promise.all([
+      names.put("Ann", "ann@a.example", true),
+      names.put("ANN", "ann@b.example", true),
+    ]);
+    expect(claims).toEqual(["kept", "taken"]);
+    expect(names.online()).toMatchObject([{ nick: "Ann", aor: "ann@a.example" }]);
+  });
+});
+
+describe("strangers", () => {
+  it("take no place from those who are configured", { timeout: 20_000 }, async () => {
+    const refused: string[] = [];
+    const log: Logger = { ...SILENT_LOGGER, warn: (event) => void refused.push(event) };
+    const { port, get, server } = await start({ clients: [{ prefix: parsePrefix("127.0.0.1/32")! }], log });
+    const strangers = Array.from({ length: 1030 }, () => {
+      const socket = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.66" });
+      socket.on("error", () => undefined);
+      return new Promise<string>((resolve) => {
+        let text = "";
+        socket.on("connect", () => socket.write("GET /directory?online=1 HTTP/1.1\r\nHost: x\r\n\r\n"));
+        socket.on("data", (data) => {
+          text += String(data);
+        });
+        socket.on("close", () => resolve(text));
+      });
+    });
+    expect((await get("/directory?online=1")).status).toBe(200);
+    expect(new Set(await Promise.all(strangers))).toEqual(new Set([""]));
+    expect(server.counters.connectionsRefused).toBe(1030);
+    // Said, but not each time.
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(10);
+  });
+
+  it("are not the only ones with a limit: one client's connections, and what it asks too often", async () => {
+    const { port } = await start({ requestsPerSecond: 1 });
+    const ask = "GET /directory?online=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+    const opened = Array.from({ length: 130 }, () => {
+      const socket = connect(port, "127.0.0.1");
+      closing.push(() => socket.destroy());
+      socket.on("error", () => undefined);
+      return socket;
+    });
+    await vi.waitFor(() => expect(opened.filter(({ closed }) => closed)).toHaveLength(2), { timeout: 5000 });
+    const open = opened.find(({ closed }) => !closed)!;
+    let text = "";
+    open.on("data", (data) => {
+      text += String(data);
+    });
+    const answers = () => text.match(/HTTP\/1\.1 \d+/g) ?? [];
+    for (let asked = 1; asked <= 3; asked += 1) {
+      open.write(ask);
+      await vi.waitFor(() => expect(answers()).toHaveLength(asked));
+    }
+    expect(answers()).toEqual(["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 429"]);
+    expect(text.slice(text.indexOf(" 429 "))).toContain("Connection: close\r\n");
+    await vi.waitFor(() => expect(open.closed).toBe(true));
   });
 });
 
@@ -164,6 +256,8 @@ describe("what is asked of it", () => {
     "/directory/%",
     "/directory/%00",
     "/directory/ a",
+    "/directory/al%E2%80%8Bice",
+    "/directory/%D0%B0lice",
     `/directory/${"a".repeat(65)}`,
     `/directory/${"a".repeat(600)}`,
   ])("%s is nothing", (target) => expect(readTarget(target)).toBeUndefined());

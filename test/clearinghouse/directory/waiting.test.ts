@@ -69,13 +69,13 @@ async function arrived(before: number): Promise<void> {
 
 describe("a reader who knows the list", () => {
   it("is told at once that it is still so, unless it wants to wait", async () => {
-    names.put("Al", "al@a.example", true);
+    await names.put("Al", "al@a.example", true);
     const first = await ask().reply;
     expect(first).toMatchObject({ status: 200, nicks: ["Al"], tag: expect.stringMatching(/^"[\w-]+\.\d+"$/) });
     expect(await ask({ "if-none-match": first.tag }).reply).toMatchObject({ status: 304, tag: first.tag });
     expect(await ask({ "if-none-match": '"other.1"', prefer: "wait=8" }).reply).toMatchObject({ status: 200 });
     // Said again, it is no news.
-    names.put("Al", "al@a.example", true);
+    await names.put("Al", "al@a.example", true);
     expect(await ask({ "if-none-match": first.tag }).reply).toMatchObject({ status: 304 });
   });
 
@@ -97,7 +97,7 @@ describe("a reader who knows the list", () => {
   });
 
   it("hears within a second of one of whom nothing more was said", async () => {
-    names.put("Al", "al@a.example", true);
+    await names.put("Al", "al@a.example", true);
     clock.time += 59_500;
     const { tag } = await ask().reply;
     const before = clock.scheduled;

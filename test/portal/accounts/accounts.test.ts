@@ -40,8 +40,8 @@ describe("hashes", () => {
       "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887";
     const text = `$scrypt$ln=14,r=8,p=1$${salt}$${Buffer.from(hash, "hex").toString("base64").replace(/=+$/, "")}`;
     const checker = new PasswordChecker();
-    expect(await checker.check("pleaseletmein", parseHash(text)!)).toBe(true);
-    expect(await checker.check("pleaseletmeIn", parseHash(text)!)).toBe(false);
+    expect(await checker.check("pleaseletmein", parseHash(text)!, "192.0.2.1")).toBe(true);
+    expect(await checker.check("pleaseletmeIn", parseHash(text)!, "192.0.2.1")).toBe(false);
   });
 
   it.each([
@@ -58,19 +58,50 @@ describe("hashes", () => {
   it("are not made of what is too short, and do not depend on how Unicode is spelt", async () => {
     await expect(hashPassword("short")).rejects.toMatchObject({ code: "PASSWORD_LENGTH" });
     const composed = parseHash(await hashPassword("caf\u00e9 au lait", CHEAP))!;
-    expect(await new PasswordChecker().check("cafe\u0301 au lait", composed)).toBe(true);
+    expect(await new PasswordChecker().check("cafe\u0301 au lait", composed, "192.0.2.1")).toBe(true);
   });
 });
 
 describe("PasswordChecker", () => {
   it("works on one at a time, and turns away what would wait too long", async () => {
     const hash = parseHash(await hashPassword("correct horse", CHEAP))!;
-    const checker = new PasswordChecker({ atOnce: 1, waiting: 3 });
-    const answers = Array.from({ length: 6 }, () => checker.check("correct horse", hash));
+    const checker = new PasswordChecker({ atOnce: 1, waiting: 3, waitingPerSource: 9 });
+    const answers = Array.from({ length: 6 }, () => checker.check("correct horse", hash, "192.0.2.1"));
     expect(checker.waiting).toBe(3);
     expect(await Promise.all(answers)).toEqual([true, true, true, true, "busy", "busy"]);
     expect(checker.waiting).toBe(0);
-    expect(await checker.check("wrong", hash)).toBe(false);
+    expect(await checker.check("wrong", hash, "192.0.2.1")).toBe(false);
+  });
+
+  it("has two of one source wait, and lets those that were right lately go first, however many others wait", async () => {
+    const hash = parseHash(await hashPassword("correct horse", CHEAP))!;
+    const checker = new PasswordChecker({ atOnce: 1, waiting: 4, waitingPerSource: 2 });
+    expect(await checker.check("correct horse", hash, "203.0.113.5")).toBe(true);
+    const done: string[] = [];
+    const check = async (source: string, password = "wrong") => {
+      const answer = await checker.check(password, hash, source);
+      done.push(`${source} ${answer}`);
+      return answer;
+    };
+    const first = check("a");
+    const flood = ["a", "a", "a", "b", "b", "b", "c"].map((source) => check(source));
+    const user = check("203.0.113.5", "correct horse");
+    expect(await Promise.all([first, ...flood, user])).toEqual([
+      false,
+      ...[false, false, "busy"],
+      ...[false, false, "busy"],
+      "busy",
+      true,
+    ]);
+    expect(done.filter((line) => !line.endsWith("busy"))).toEqual([
+      "a false",
+      "203.0.113.5 true",
+      "a false",
+      "a false",
+      "b false",
+      "b false",
+    ]);
+    expect(await Promise.all([check("a"), check("a"), check("a")])).toEqual([false, false, false]);
   });
 });
 

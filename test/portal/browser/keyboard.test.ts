@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { PASSWORD } from "../support.js";
-import { type Stage, startStage } from "./support/page.js";
+import { type Stage, startStage, violations } from "./support/page.js";
 
 const TIMEOUT = 90_000;
 let stage: Stage;
@@ -23,10 +23,10 @@ const focused = (page: Page): Promise<{ name: string; isVisible: boolean }> =>
   })()`);
 
 /** Tabs on until something of that name has the focus; the focus is seen at each step. */
-async function tabTo(page: Page, name: string): Promise<void> {
+async function tabTo(page: Page, name: string, key: "Tab" | "Shift+Tab" = "Tab"): Promise<void> {
   const passed: string[] = [];
   for (let count = 0; count < 40; count += 1) {
-    await page.keyboard.press("Tab");
+    await page.keyboard.press(key);
     const now = await focused(page);
     passed.push(now.name);
     if (now.name !== "" && !now.isVisible) throw new Error(`nobody sees the focus on ${now.name}`);
@@ -34,6 +34,9 @@ async function tabTo(page: Page, name: string): Promise<void> {
   }
   throw new Error(`no way by Tab to ${name}: ${passed.join(" | ")}`);
 }
+
+/** An invitation is there, and has been for long enough. */
+const answerable = (page: Page): Promise<void> => page.getByRole("button", { name: "Decline" }).click({ trial: true });
 
 it(
   "everything from logging in to playing and hanging up is done by keyboard alone",
@@ -58,7 +61,8 @@ it(
 
     await bob.getByRole("heading", { name: /invites you to a game/ }).waitFor();
     expect(await bob.getByText("latency 45 to 80 ms").count()).toBeGreaterThan(0);
-    expect((await focused(bob)).name).toBe("Accept");
+    await tabTo(bob, "Accept");
+    await answerable(bob);
     await bob.keyboard.press("Enter");
 
     await alice.getByText("in session", { exact: true }).waitFor();
@@ -85,9 +89,75 @@ it(
     expect((await focused(alice)).name).toBe("Invite Bo");
     await alice.keyboard.press("Enter");
     await alice.getByRole("button", { name: "Send invitation" }).click();
-    await bob.getByRole("heading", { name: /invites you/ }).waitFor();
+    await answerable(bob);
     await bob.keyboard.press("Escape");
     await alice.getByText("They declined.").first().waitFor();
+  },
+  TIMEOUT,
+);
+
+it(
+  "whoever types or clicks as an invitation comes accepts nothing, and declines nothing",
+  async () => {
+    const [alice, bob] = [await stage.enter("alice"), await stage.enter("bob")];
+    await bob.evaluate(`new MutationObserver(() => {
+      for (const each of document.querySelectorAll("dialog button")) each.click();
+    }).observe(document.body, { childList: true })`);
+    await bob.getByLabel("Nick name or address").focus();
+    await alice.getByRole("button", { name: "Invite Bo" }).click();
+    await alice.getByRole("button", { name: "Send invitation" }).click();
+    await bob.getByRole("dialog").waitFor();
+    for (const key of ["Enter", "Space", "Escape"]) await bob.keyboard.press(key);
+    expect((await focused(bob)).name).toMatch(/^alice@a\.example invites you to a game$/);
+    await answerable(bob);
+    for (const key of ["Enter", "Space"]) await bob.keyboard.press(key);
+    expect(await bob.getByRole("dialog").count()).toBe(1);
+    expect(await alice.getByText("ringing", { exact: true }).count()).toBe(1);
+    await bob.getByRole("button", { name: "Accept", exact: true }).click();
+    await alice.getByText("in session", { exact: true }).waitFor();
+  },
+  TIMEOUT,
+);
+
+it(
+  "an invitation during a session leaves the keyboard where it is, and can be answered by it",
+  async () => {
+    const [alice, bob, olga] = [await stage.enter("alice"), await stage.enter("bob"), await stage.enter("olga")];
+    await alice.getByRole("button", { name: "Invite Bo" }).click();
+    await alice.getByRole("button", { name: "Send invitation" }).click();
+    await bob.getByRole("button", { name: "Accept", exact: true }).click();
+    const field = bob.getByLabel("The field of the duel");
+    await field.focus();
+    const invite = async (): Promise<void> => {
+      await olga.getByRole("button", { name: "Invite Bo" }).click();
+      await olga.getByRole("button", { name: "Send invitation" }).click();
+      await bob.getByRole("region", { name: "olga@a.example invites you to a game" }).waitFor();
+      await answerable(bob);
+    };
+    await invite();
+    expect(await bob.getByRole("dialog").count()).toBe(0);
+    expect(await bob.getByRole("alert").filter({ hasText: "olga@a.example invites you." }).count()).toBe(1);
+    expect((await focused(bob)).name).toBe("The field of the duel");
+    for (const key of ["Enter", "Space", "Escape"]) await bob.keyboard.press(key);
+    await bob.getByText("in session", { exact: true }).waitFor();
+    expect(await violations(bob)).toEqual([]);
+    await bob.getByRole("link", { name: "Records" }).click();
+    await bob.getByText("Accepting ends a session that goes on.").waitFor();
+    await bob.getByRole("link", { name: "Play and call" }).click();
+
+    await field.focus();
+    await tabTo(bob, "Decline", "Shift+Tab");
+    await bob.keyboard.press("Enter");
+    await olga.getByText("They declined.").first().waitFor();
+    await olga.getByRole("button", { name: "Close" }).click();
+    expect(await bob.evaluate("document.activeElement.id")).toBe("main");
+
+    await invite();
+    await tabTo(bob, "Accept", "Shift+Tab");
+    await bob.keyboard.press("Enter");
+    await olga.getByText("in session", { exact: true }).waitFor();
+    await alice.getByText("The other side ended the session.").first().waitFor();
+    expect(stage.strays).toEqual([]);
   },
   TIMEOUT,
 );

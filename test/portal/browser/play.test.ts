@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await stage.leave();
   stage.relay.policy.granted = [];
-  stage.relay.policy.refuse = undefined;
+  Object.assign(stage.relay.policy, { refuse: undefined, expires: 300, isClosed: false });
   stage.relay.messages.length = 0;
   sessions = [];
 });
@@ -106,6 +106,57 @@ describe("two browsers", () => {
       await alice.waitForTimeout(500);
       expect((await measure(alice)).bestEffortTotals).toBeNull();
       expect(stage.relay.messages.length).toBe(before);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "see that nothing comes back by the second connection, and have it again when it failed, while the game goes on",
+    async () => {
+      const [alice, bob] = await play();
+      await alice.getByLabel("Compare with a second connection").check();
+      await expect.poll(async () => (await measure(bob)).bestEffortTotals?.received ?? 0).toBeGreaterThan(20);
+      await bob.evaluate("peers[1].close()");
+      await alice.getByText("none back").waitFor();
+      await alice.getByRole("definition").filter({ hasText: "100 %" }).waitFor();
+      const { bestEffortTotals: before, counters } = await measure(alice);
+      await alice.getByText("the connection failed, it is opened again").waitFor({ timeout: 60_000 });
+      expect(await alice.getByLabel("Compare with a second connection").isChecked()).toBe(true);
+      await alice.getByText("none back").waitFor({ state: "detached" });
+      const after = await measure(alice);
+      expect(after.bestEffortTotals?.received).toBeGreaterThan(before?.received ?? Number.NaN);
+      expect(after.counters.diverged).toBe(false);
+      expect(after.counters.received - counters.received).toBeGreaterThan(30);
+      expect(await alice.evaluate("peers.length")).toBe(3);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "are not sent elsewhere by somebody else",
+    async () => {
+      const pages = await play();
+      stage.relay.refer("sip:olga@a.example");
+      await expect.poll(() => sent("SIP/2.0 603")).toHaveLength(2);
+      for (const page of pages) {
+        await page.getByText("The other side wanted to send this session elsewhere: declined.").waitFor();
+        expect(await page.getByText("in session", { exact: true }).count()).toBe(1);
+      }
+      expect(sent("INVITE ")).toHaveLength(1);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "are told to end what goes on before they invite somebody",
+    async () => {
+      const [alice] = await play();
+      await alice.getByRole("button", { name: "Invite Bo" }).click();
+      await alice.locator(".notice", { hasText: "End the session that goes on first." }).waitFor();
+      expect(await alice.getByRole("dialog").count()).toBe(0);
+      await alice.getByRole("button", { name: "End session" }).press("Enter");
+      await alice.locator(".notice", { hasText: "End the session" }).waitFor({ state: "detached" });
+      expect(await alice.evaluate("document.activeElement.textContent")).toBe("Close");
     },
     TIMEOUT,
   );
@@ -224,6 +275,35 @@ describe("a page that goes", () => {
       await expect.poll(() => stage.relay.registered.has("alice")).toBe(false);
       await page.reload();
       await page.getByRole("heading", { name: "Log in" }).waitFor();
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "does not say that it is logged out before the server has heard of it",
+    async () => {
+      const page = await stage.enter("alice");
+      await page.route("**/api/logout", (route) => route.abort());
+      await page.getByRole("button", { name: "Log out" }).press("Enter");
+      await page.getByText("You are still logged in").waitFor();
+      expect(await page.getByText("ready", { exact: true }).count()).toBe(1);
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Log out");
+      await page.unroute("**/api/logout");
+      await page.getByText("You are logged out.").waitFor();
+      await expect.poll(() => stage.relay.registered.has("alice")).toBe(false);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    "says that its registration is refused, also where that is not the first, and tries again",
+    async () => {
+      stage.relay.policy.expires = 3;
+      const page = await stage.enter("alice");
+      stage.relay.policy.isClosed = true;
+      await page.getByText("refused, trying again").waitFor();
+      stage.relay.policy.isClosed = false;
+      await page.getByText("ready", { exact: true }).waitFor();
     },
     TIMEOUT,
   );

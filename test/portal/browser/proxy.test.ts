@@ -10,16 +10,19 @@ import { type SipProxy, startSipProxy } from "./support/sip-proxy.js";
 
 const TIMEOUT = 90_000;
 const GRANTED = "0;class=game-fps;phb=EF;result=granted;to-caller=160;to-callee=160;by=pol1.a.example";
+const HOUR = seconds(3600);
+const sip = { wss: "wss://sip1.a.example:5443", expires: HOUR };
 let proxy: SipProxy;
 let stage: Stage;
 
 beforeAll(async () => {
   proxy = await startSipProxy(GRANTED);
-  // Credentials run out soon: the page fetches others a minute before, and at the earliest after ten seconds.
-  const sip = { wss: "wss://sip1.a.example:5443", expires: seconds(65) };
   stage = await startStage({ credentials: proxy.credentials, sip }, proxy.port);
 }, TIMEOUT);
-afterEach(() => stage.leave());
+afterEach(async () => {
+  sip.expires = HOUR;
+  await stage.leave();
+});
 afterAll(async () => {
   await stage.close();
   await proxy.close();
@@ -84,14 +87,43 @@ it(
 );
 
 it(
-  "registers with fresh credentials before the old ones run out",
+  "registers with fresh credentials before the old ones run out, while a session goes on",
+  async () => {
+    // The page fetches others a minute before, and at the earliest after five seconds.
+    sip.expires = seconds(12);
+    const [alice, bob] = [await stage.enter("alice"), await stage.enter("bob")];
+    const oldAreGone = Date.now() + 12_000;
+    await alice.evaluate(`globalThis.states = [];
+      new MutationObserver(() => states.push(document.getElementById("agent-state").textContent))
+        .observe(document.getElementById("agent-state"), { childList: true, characterData: true, subtree: true })`);
+    await alice.getByRole("button", { name: "Invite Bo" }).click();
+    await alice.getByRole("button", { name: "Send invitation" }).click();
+    await bob.getByRole("button", { name: "Accept", exact: true }).click();
+    for (const page of [alice, bob]) await page.getByText("in session", { exact: true }).waitFor();
+    const before = proxy.granted();
+    const answer = await alice.waitForResponse((response) => response.url().endsWith("/api/sip-credentials"));
+    expect(answer.status()).toBe(200);
+    await expect.poll(() => proxy.granted()).toBeGreaterThan(before);
+    await alice.waitForTimeout(Math.max(0, oldAreGone - Date.now()) + 1000);
+    expect(await alice.evaluate("states")).toEqual([]);
+    for (const page of [alice, bob]) expect(await page.getByText("in session", { exact: true }).count()).toBe(1);
+    const olga = await stage.enter("olga");
+    await olga.getByRole("button", { name: "Invite Al" }).click();
+    await olga.getByRole("button", { name: "Send invitation" }).click();
+    await alice.getByRole("heading", { name: /olga@a\.example invites you/ }).waitFor();
+    expect(stage.strays).toEqual([]);
+  },
+  TIMEOUT,
+);
+
+it(
+  "takes its registration away when its user logs out",
   async () => {
     const page = await stage.enter("alice");
     const before = proxy.granted();
-    const answer = await page.waitForResponse((response) => response.url().endsWith("/api/sip-credentials"));
-    expect(answer.status()).toBe(200);
-    await expect.poll(() => proxy.granted()).toBeGreaterThan(before);
-    expect(await page.getByText("ready", { exact: true }).count()).toBe(1);
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Log in" }).waitFor();
+    await expect.poll(() => proxy.granted()).toBe(before + 1);
     expect(stage.strays).toEqual([]);
   },
   TIMEOUT,

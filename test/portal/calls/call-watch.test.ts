@@ -22,17 +22,21 @@ function watch() {
   const told: Record<string, string[]> = { alice: [], bob: [], carol: [] };
   const role = { sessions: [] as readonly RoleSession[], asked: 0, isAway: false };
   const calls = new CallWatch({
-    sessions: async () => {
+    liveOf: async (aors) => {
       role.asked += 1;
       if (role.isAway) throw new SystemError("CONTROL_UNREACHABLE", "away");
-      return role.sessions;
+      return role.sessions.filter(({ caller, callee, state }) => {
+        const isTheirs = [caller, callee].some((aor) => aors.includes(aor.toLowerCase()));
+        return isTheirs && state !== "closed";
+      });
     },
+    find: async (id) => role.sessions.find(({ callId }) => callId === id),
     clock,
     log: SILENT_LOGGER,
   });
   const streams = Object.keys(told).map((user): EventStream => {
     const send = (frame: Frame): void => void told[user]?.push(JSON.parse(frame.split("data: ")[1]!).state);
-    return { user, send, end: () => undefined };
+    return { user, send, feed: () => undefined, end: () => undefined };
   });
   const listen = (): void => {
     for (const stream of streams) calls.listen(`${stream.user}@a.example`, stream);
@@ -61,6 +65,25 @@ it("asks only while somebody listens, and tells both parties once of each change
   const { asked } = role;
   await clock.pass(5000);
   expect(role.asked).toBe(asked);
+  calls.close();
+});
+
+it("says of one that is forgotten that it is closed, and nothing of what a new listener finds", async () => {
+  const { clock, told, role, calls, listen } = watch();
+  role.sessions = [
+    session("c", "reserved"),
+    session("d", "reserved", { session: "2".repeat(16), caller: "x@a", callee: "y@a" }),
+  ];
+  listen();
+  await clock.pass(2000);
+  const late: string[] = [];
+  const send = (frame: Frame): void => void late.push(frame);
+  calls.listen("x@a", { user: "x", send, feed: () => undefined, end: () => undefined });
+  await clock.pass(1000);
+  expect([told.alice, late]).toEqual([[], []]);
+  role.sessions = [];
+  await clock.pass(3000);
+  expect([told.alice, told.bob, late.length]).toEqual([["closed"], ["closed"], 1]);
   calls.close();
 });
 

@@ -3,7 +3,7 @@ import { SystemError } from "../../../src/model/errors.js";
 import type { Timestamp } from "../../../src/model/units.js";
 import { sameAor } from "../../../src/portal/calls/calls.js";
 import { ladderOf } from "../../../src/portal/calls/ladder.js";
-import { recordsOf } from "../../../src/portal/calls/records.js";
+import { parsePlace, recordsOf } from "../../../src/portal/calls/records.js";
 import type { RolePort } from "../../../src/portal/roles/role-client.js";
 
 const [PHONE, PROXY, PDP, NEXT, CH, ROUTER] = [
@@ -97,7 +97,7 @@ describe("recordsOf", () => {
     },
     act: async () => undefined,
   });
-  const page = { before: 100, limit: 2 };
+  const page = { before: { at: 100, session: "" }, limit: 2 };
 
   it("gives the newest of the user's own with their prices, page by page", async () => {
     const foreign = record(60, { user: "bob@a.example" });
@@ -105,13 +105,46 @@ describe("recordsOf", () => {
       "/v1/show/records": [record(10), record(50, { user: "alice@a.example" }), record(30), foreign, record(200)],
     });
     const first = await recordsOf(pdp, "alice@a.example", page);
-    expect(first).toMatchObject({ records: [{ at: 50, price: { amount: "0.0125" } }, { at: 30 }], next: 30 });
+    expect(first).toMatchObject({
+      records: [{ at: 50, price: { amount: "0.0125" } }, { at: 30 }],
+      next: "30-0123456789abcdef",
+    });
     expect(JSON.stringify(first)).not.toContain("bob");
-    expect(await recordsOf(pdp, "alice@a.example", { before: 30, limit: 2 })).toMatchObject({
+    expect(await recordsOf(pdp, "alice@a.example", { before: parsePlace(first.next ?? ""), limit: 2 })).toMatchObject({
       records: [{ at: 10 }],
       next: null,
     });
   });
+
+  it("loses none at the end of a page, where several ended at the same time", async () => {
+    const all = ["s3", "s1", "s5", "s2", "s4"].map((session) => record(1795274004052.8171, { session }));
+    const pdp: RolePort = {
+      ask: async (_route, { before, session = "", limit } = {}) =>
+        all
+          .filter(
+            ({ at, session: id }) =>
+              before === undefined || at < Number(before) || (at === Number(before) && id < session),
+          )
+          .sort((one, other) => (one.session < other.session ? 1 : -1))
+          .slice(0, Number(limit)),
+      act: async () => undefined,
+    };
+    const seen: string[] = [];
+    let next: string | null = "";
+    while (next !== null && seen.length < 10) {
+      const answer = await recordsOf(pdp, "alice@a.example", { before: parsePlace(next), limit: 2 });
+      seen.push(...answer.records.map(({ session }) => session));
+      next = answer.next;
+    }
+    expect(seen).toEqual(["s5", "s4", "s3", "s2", "s1"]);
+  });
+
+  it.each(["", "5", "-", "x-y", "1e3-a", "5-a b", `5-${"a".repeat(65)}`])(
+    "takes %j for no place in the list",
+    (text) => {
+      expect(parsePlace(text)).toBeUndefined();
+    },
+  );
 
   it("falls back on usage, which has no prices", async () => {
     const counter = (octets: number) => ({ packets: 1, octets });

@@ -116,3 +116,40 @@ it("drops one that does not read, by what waits for it, or by the time", async (
   expect(streams.dropped).toBe(2);
   second.destroy();
 });
+
+it("drops one whose log-in has ended, and that does not read the end of its stream", async () => {
+  const socket = await deaf("alice");
+  const stream = opened.at(-1)!;
+  for (let index = 0; index < 4000 && waiting() < 100_000; index++) {
+    stream.send(frameOf("x", "y".repeat(20_000)));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(waiting()).toBeGreaterThanOrEqual(100_000);
+  holds = false;
+  clock.advance(15_000);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([streams.size, streams.dropped]).toEqual([1, 0]);
+  clock.advance(15_000);
+  await vi.waitFor(() => expect(closed).toEqual(["alice"]));
+  expect(streams.dropped).toBe(1);
+  socket.destroy();
+});
+
+it("makes what it is fed with as fast as it is read, and not before", async () => {
+  const socket = await deaf("alice");
+  let made = 0;
+  const next = () => (made < 400 ? frameOf("x", `${made++} ${"y".repeat(60_000)}`) : undefined);
+  opened.at(-1)?.feed(next);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = made;
+  expect(before).toBeLessThan(400);
+  expect(waiting()).toBeLessThan(128 * 1024);
+  let octets = 0;
+  socket.on("data", (part) => {
+    octets += part.length;
+  });
+  socket.resume();
+  await vi.waitFor(() => expect(octets).toBeGreaterThan(400 * 60_000), { timeout: 5000 });
+  expect([made, streams.dropped]).toEqual([400, 0]);
+  socket.destroy();
+});

@@ -44,8 +44,9 @@ it("brings news of one portal to the pages of another in 1.5 s", async () => {
   const told: string[] = [];
   const page: EventStream = {
     user: "bob",
-    send: (frame) => {
-      told.push(frame);
+    send: (frame) => void told.push(frame),
+    feed: (next) => {
+      for (let frame = next(); frame !== undefined; frame = next()) told.push(frame);
     },
     end: () => undefined,
   };

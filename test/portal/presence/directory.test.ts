@@ -20,11 +20,11 @@ afterEach(async () => {
 
 describe("DirectoryClient", () => {
   it("puts a nick name of any letters, and reads who is on-line", async () => {
-    expect(await client.put("Zoë / 1", { aor: "zoe@a.example", online: true })).toBe("kept");
+    expect(await client.put("Zoë 1. ü", { aor: "zoe@a.example", online: true })).toBe("kept");
     expect(await client.put("Off", { aor: "off@a.example", online: false })).toBe("kept");
     tiny.taken.add("Al");
     expect(await client.put("Al", { aor: "alice@a.example", online: true })).toBe("taken");
-    expect(await client.online()).toMatchObject([{ nick: "Zoë / 1", aor: "zoe@a.example" }]);
+    expect(await client.online()).toMatchObject([{ nick: "Zoë 1. ü", aor: "zoe@a.example" }]);
   });
 
   it("leaves out what another provider should not have written", async () => {

@@ -24,6 +24,9 @@ class Page implements EventStream {
       else this.list.set(entry.aor, entry);
     }
   }
+  feed(next: () => Frame | undefined): void {
+    for (let frame = next(); frame !== undefined; frame = next()) this.send(frame);
+  }
   end(): void {}
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PresenceEntry } from "../../../src/portal/api/shapes.js";
 import { formatMillis, formatOctets, formatRate, formatShare, formatSpan } from "../../../src/portal/web/dom/format.js";
-import { type People, withPresence } from "../../../src/portal/web/people-online.js";
+import { othersIn, type People, withPresence } from "../../../src/portal/web/people-online.js";
 import { countersOf, figuresOf } from "../../../src/portal/web/view/call-stats.js";
 
 const entry = (nick: string, state: PresenceEntry["state"]) =>
@@ -14,6 +14,20 @@ describe("who is on-line", () => {
     people = withPresence(people, [entry("bo", "offline"), entry("cy", "away"), entry("al", "busy")], false);
     expect(names(people)).toEqual(["al busy", "cy away"]);
     expect(names(withPresence(people, [entry("di", "online")], true))).toEqual(["di online"]);
+  });
+});
+
+describe("the others", () => {
+  const stranger = { ...entry("al", "online"), aor: "al@b.example" };
+  const people = withPresence(new Map(), [entry("cy", "away"), entry("al", "online"), stranger], true);
+  const aors = (wanted: string) => othersIn(people, "al@a.example", wanted).map(({ aor }) => aor);
+
+  it("are told from the user by address: another may have the same name", () => {
+    expect(aors("")).toEqual(["al@b.example", "cy@a.example"]);
+  });
+
+  it("are found by a part of their name", () => {
+    expect(aors(" C")).toEqual(["cy@a.example"]);
   });
 });
 

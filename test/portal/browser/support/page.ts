@@ -1,27 +1,22 @@
 /** The built page in a real browser, served by the portal's own server. Nothing but loopback can be reached. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { startChromium } from "../../../../bench/chromium.js";
+import { logIn as logInAs } from "../../../../bench/log-in.js";
 import { Pages } from "../../../../src/portal/http/pages.js";
 import type { PortalOptions } from "../../../../src/portal/portal.js";
 import { ORIGIN, PASSWORD, type RunningPortal, startPortal } from "../../support.js";
 import { type SipRelay, startSipRelay } from "./sip-relay.js";
 
 const run = promisify(execFile);
-const CHROMIUM = "/usr/bin/chromium";
 
 /** As the portal makes them: `<epoch s>:<user>`; here with a password that the relay knows too. */
 const passwordOf = (username: string): string => `p-${username}`;
-
-const OPEN = [
-  "--use-fake-ui-for-media-stream",
-  "--autoplay-policy=no-user-gesture-required",
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
 
 export interface Stage {
   readonly browser: Browser;
@@ -54,7 +49,6 @@ export async function startStage(
   wssPort?: number,
   isOpen = true,
 ): Promise<Stage> {
-  if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is not there: install the package chromium`);
   const built = await buildPage();
   const relay = await startSipRelay(passwordOf);
   const portal = await startPortal({
@@ -71,16 +65,8 @@ export async function startStage(
     "MAP * ~NOTFOUND",
     "EXCLUDE 127.0.0.1",
   ];
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      "--no-sandbox",
-      "--ignore-certificate-errors",
-      "--use-fake-device-for-media-stream",
-      ...(isOpen ? OPEN : []),
-      `--host-resolver-rules=${rules.join(",")}`,
-    ],
-  });
+  const flags = [`--host-resolver-rules=${rules.join(",")}`];
+  const { browser, close: closeBrowser } = await startChromium({ isOpen, flags });
   const strays: string[] = [];
   const contexts: BrowserContext[] = [];
   const open: Stage["open"] = async ({ colorScheme = "light" } = {}) => {
@@ -109,7 +95,7 @@ export async function startStage(
     leave,
     close: async () => {
       await leave();
-      await browser.close();
+      await closeBrowser();
       await portal.close();
       await relay.close();
       rmSync(built, { recursive: true, force: true });
@@ -151,12 +137,7 @@ function watch(page: Page, strays: string[]): void {
   });
 }
 
-export async function logIn(page: Page, user: string): Promise<void> {
-  await page.getByLabel("Name").fill(user);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByText("ready", { exact: true }).waitFor();
-}
+export const logIn = (page: Page, user: string): Promise<void> => logInAs(page, user, PASSWORD);
 
 interface AxeResults {
   readonly violations: readonly {

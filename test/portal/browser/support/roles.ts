@@ -80,7 +80,7 @@ const PDP_ROUTES = {
   }),
   "/v1/show/records": async ({ before }: Readonly<Record<string, string>>) => ({
     records:
-      Number(before) > NOW
+      before === undefined
         ? [
             {
               session: SESSION.session,

@@ -1,5 +1,4 @@
 /** The proxy itself, with registrar and digest, for browsers over WSS; what policy servers would say a test says. */
-import { join } from "node:path";
 import { SYSTEM_CLOCK } from "../../../../src/model/clock.js";
 import { SILENT_LOGGER } from "../../../../src/model/log.js";
 import { millis, type Timestamp } from "../../../../src/model/units.js";
@@ -41,7 +40,7 @@ export async function startSipProxy(granted: string): Promise<SipProxy> {
       addresses: [{ address: "127.0.0.1", port: 0 }],
       path: "/",
       origins: [ORIGIN],
-      tls: { key: join(files.directory, "ch.key"), certificate: join(files.directory, "ch.crt") },
+      tls: { key: files.keyPem, certificate: files.certificatePem },
     },
     clock,
     logger,

@@ -14,6 +14,10 @@ export interface RelayPolicy {
   granted: readonly string[];
   /** Instead of handing an INVITE on: a status line's rest, and headers. */
   refuse: { readonly status: string; readonly headers: readonly string[] } | undefined;
+  /** Seconds that a registration lasts. */
+  expires: number;
+  /** Nobody may register. */
+  isClosed: boolean;
 }
 
 export interface SipRelay {
@@ -24,6 +28,8 @@ export interface SipRelay {
   readonly registered: ReadonlySet<string>;
   /** Ends every dialog from both sides, as a proxy does when a policy server says so; with this Reason. */
   end(reason: string): void;
+  /** Asks both sides of every dialog to go on with somebody else, as if the other had (RFC 3515). */
+  refer(uri: string): void;
   /** Cuts all connections. */
   drop(): void;
   close(): Promise<void>;
@@ -49,7 +55,7 @@ export async function startSipRelay(passwordOf: (username: string) => string): P
   const parties = new Set<Party>();
   const dialogs = new Map<string, readonly [Party, Party]>();
   const registered = new Set<string>();
-  const policy: RelayPolicy = { granted: [], refuse: undefined };
+  const policy: RelayPolicy = { granted: [], refuse: undefined, expires: 300, isClosed: false };
   const messages: { from: string; text: string }[] = [];
   const relay = { parties, dialogs, registered, policy, passwordOf };
   sockets.on("connection", (socket) => {
@@ -72,7 +78,10 @@ export async function startSipRelay(passwordOf: (username: string) => string): P
     messages,
     registered,
     end: (reason) => {
-      for (const dialog of dialogs.values()) endDialog(dialog, messages, reason);
+      for (const dialog of dialogs.values()) ask(dialog, messages, "BYE", `Reason: ${reason}`);
+    },
+    refer: (uri) => {
+      for (const dialog of dialogs.values()) ask(dialog, messages, "REFER", `Refer-To: <${uri}>`);
     },
     drop: () => {
       for (const { socket } of parties) socket.terminate();
@@ -87,26 +96,26 @@ export async function startSipRelay(passwordOf: (username: string) => string): P
 }
 
 /** To each side as if the other had sent it: taken from what the two said when they began. */
-function endDialog(parties: readonly [Party, Party], messages: SipRelay["messages"], reason: string): void {
+function ask(parties: readonly [Party, Party], messages: SipRelay["messages"], method: string, line: string): void {
   const accepted = messages.findLast(({ text }) => text.startsWith("SIP/2.0 200") && text.includes("m="))?.text ?? "";
   const [caller, callee] = parties;
   const [from, to, callId] = [header(accepted, "From"), header(accepted, "To"), header(accepted, "Call-ID")];
-  const bye = (party: Party, theirs: string, own: string): void => {
+  const send = (party: Party, theirs: string, own: string): void => {
     const lines = [
-      `BYE ${party.contact} SIP/2.0`,
-      "Via: SIP/2.0/WSS relay.invalid;branch=z9hG4bKend",
+      `${method} ${party.contact} SIP/2.0`,
+      `Via: SIP/2.0/WSS relay.invalid;branch=z9hG4bK${method}`,
       `From: ${theirs}`,
       `To: ${own}`,
       `Call-ID: ${callId}`,
-      "CSeq: 9000 BYE",
+      `CSeq: 9000 ${method}`,
       "Max-Forwards: 70",
-      `Reason: ${reason}`,
+      line,
       "Content-Length: 0",
     ];
     party.socket.send(`${lines.join("\r\n")}\r\n\r\n`);
   };
-  bye(caller, to, from);
-  bye(callee, from, to);
+  send(caller, to, from);
+  send(callee, from, to);
 }
 
 interface Relay {
@@ -150,6 +159,10 @@ function invite(relay: Relay, party: Party, text: string): void {
 }
 
 function register(relay: Relay, party: Party, text: string): void {
+  if (relay.policy.isClosed) {
+    answer(party, text, "403 Forbidden", []);
+    return;
+  }
   const given = header(text, "Authorization");
   const field = (name: string): string => new RegExp(`\\b${name}="?([^",]*)`).exec(given)?.[1] ?? "";
   const username = field("username");
@@ -167,7 +180,7 @@ function register(relay: Relay, party: Party, text: string): void {
   party.user = isGone ? "" : (username.split(":")[1] ?? "");
   if (isGone) relay.registered.delete(username.split(":")[1] ?? "");
   else relay.registered.add(party.user);
-  answer(party, text, "200 OK", isGone ? [] : [`Contact: <${party.contact}>;expires=300`]);
+  answer(party, text, "200 OK", isGone ? [] : [`Contact: <${party.contact}>;expires=${relay.policy.expires}`]);
 }
 
 /** RFC 3261 §8.2.6: what a response takes from its request. */

@@ -33,6 +33,25 @@ describe("a meter", () => {
     expect(there.totals).toMatchObject({ received: 75, expected: 100, duplicates: 0 });
   });
 
+  it("counts what could not leave as lost for the other side, but not as sent", () => {
+    const [here, there] = [new LinkMeter(), new LinkMeter()];
+    there.take(packetOf(here, 0), 5);
+    there.read();
+    for (let at = 1; at < 4; at += 1) here.withhold();
+    there.take(packetOf(here, 40), 45);
+    expect(there.read().lossIn).toBe(0.75);
+    expect(here.totals.sent).toBe(2);
+  });
+
+  it("loses everything while nothing comes, once something came", () => {
+    const [here, there] = [new LinkMeter(), new LinkMeter()];
+    expect(there.read().lossIn).toBeUndefined();
+    there.take(packetOf(here, 0), 5);
+    there.take(packetOf(here, 10), 16);
+    expect(there.read()).toMatchObject({ lossIn: 0, jitter: 1 / 16 });
+    expect(there.read()).toEqual({ lossIn: 1 });
+  });
+
   it("has the jitter of RFC 3550 §6.4.1", () => {
     const [here, there] = [new LinkMeter(), new LinkMeter()];
     const transits = [5, 9, 5, 13];

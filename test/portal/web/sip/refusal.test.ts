@@ -13,8 +13,18 @@ describe("a refusal", () => {
       detail: 'the path gives 95 ms, "80 ms" are needed',
       advice: "Accept a wider range, or play without a reservation.",
     });
-    expect(refused(503, { retryAfter: 30 }).advice).toBe("Ask for less, or try again later. Try again in 30 s.");
+    expect(refused(503, { retryAfter: 30 }).advice).toBe("Try again later. Try again in 30 s.");
     expect(refused(499).title).toBe("The session was refused: 499 Phrase.");
+  });
+
+  it.each([503, 580])("tells want of room from other reasons of a %i by the warn-code", (status) => {
+    const warnings = ['370 pol1.a.example "pool game is full"'];
+    expect(refused(status, { warnings })).toEqual({
+      title: "There is no room for this session now.",
+      detail: "pool game is full",
+      advice: "Ask for less, accept a wider range, or try again later.",
+    });
+    expect(refused(status, { warnings: ['399 pol1.a.example "370 is full"'] }).title).not.toMatch(/room/);
   });
 
   it("says the same text once", () => {
