@@ -5,6 +5,7 @@ import type { ChosenState, PortalSession, PresenceEntry, SessionHappening } from
 import type { Announcer } from "./dom/announce.js";
 import { button, el, fill, setText } from "./dom/element.js";
 import { Store } from "./dom/store.js";
+import { LogOut } from "./log-out.js";
 import { dashboard } from "./ops/dashboard.js";
 import { type People, withPresence } from "./people-online.js";
 import { type AgentState, SipAgent } from "./sip/agent.js";
@@ -36,6 +37,7 @@ interface View {
   dispose?(): void;
 }
 
+/** Begins to register at once. */
 export function createApp({ api, session, announcer, onLogOut }: AppOptions): App {
   const people = new Store<People>(new Map());
   const current = new Store<SipCall | undefined>(undefined);
@@ -57,15 +59,21 @@ export function createApp({ api, session, announcer, onLogOut }: AppOptions): Ap
   const onHide = (): void => leave(api, current.value, incoming.value);
   window.addEventListener("pagehide", onHide);
   agent.start();
+  const notice = el("p", { role: "alert", class: "error notice" });
+  const out = new LogOut({
+    api,
+    onDone: onLogOut,
+    onFailed: (why) => setText(notice, `You are still logged in: ${why}. The page tries again.`),
+  });
   const logOut = async (): Promise<void> => {
     await current.value?.hangUp().catch(() => undefined);
-    await api.logout().catch(() => undefined);
-    onLogOut();
+    await out.start();
   };
   return {
-    element: el("div", {}, bar({ api, session, agent, router, logOut }), router.main),
+    element: el("div", {}, bar({ api, session, agent, router, logOut, notice }), play.banners, router.main),
     dispose: async () => {
       window.removeEventListener("pagehide", onHide);
+      out.stop();
       feed.close();
       router.dispose();
       play.dispose();
@@ -148,9 +156,10 @@ interface BarParts {
   readonly agent: SipAgent;
   readonly router: Router;
   readonly logOut: () => Promise<void>;
+  readonly notice: HTMLElement;
 }
 
-function bar({ api, session, agent, router, logOut }: BarParts): HTMLElement {
+function bar({ api, session, agent, router, logOut, notice }: BarParts): HTMLElement {
   const state = el("span", { role: "status", class: "quiet", id: "agent-state" });
   agent.state.subscribe((value) => setText(state, AGENT_STATES[value]));
   const options = (["online", "busy", "away"] as const).map((value) => el("option", { value }, value));
@@ -168,5 +177,6 @@ function bar({ api, session, agent, router, logOut }: BarParts): HTMLElement {
     el("span", { class: "brand" }, "Sluice"),
     router.nav,
     el("div", { class: "who" }, el("strong", {}, session.nick), state, presence, button("Log out", logOut)),
+    notice,
   );
 }

@@ -3,6 +3,14 @@ import type { PresenceEntry } from "./api/types.js";
 
 export type People = ReadonlyMap<string, PresenceEntry>;
 
+/** Everybody but the user of the page, by nick name. @param wanted - a part of it, in whatever case */
+export function othersIn(people: People, own: string, wanted: string): readonly PresenceEntry[] {
+  const part = wanted.trim().toLowerCase();
+  return [...people.values()]
+    .filter(({ nick, aor }) => aor !== own && nick.toLowerCase().includes(part))
+    .toSorted((left, right) => left.nick.localeCompare(right.nick));
+}
+
 /** @param isFirst - of its stream: whoever is not in it is not there any longer */
 export function withPresence(people: People, entries: readonly PresenceEntry[], isFirst: boolean): People {
   const next = new Map(isFirst ? [] : people);

@@ -68,8 +68,8 @@ export class ApiClient {
     return this.#asUser("GET", `/api/sessions/${encodeURIComponent(callId)}`);
   }
 
-  records(before: number | null, limit: number): Promise<RecordsAnswer> {
-    const query = new URLSearchParams({ limit: String(limit), ...(before === null ? {} : { before: String(before) }) });
+  records(before: string | null, limit: number): Promise<RecordsAnswer> {
+    const query = new URLSearchParams({ limit: String(limit), ...(before === null ? {} : { before }) });
     return this.#asUser("GET", `/api/records?${query}`);
   }
 

@@ -9,6 +9,7 @@ export interface Announcer {
   alert(text: string): void;
 }
 
+/** Its element has to be in the page before anything is said. */
 export function createAnnouncer(): Announcer {
   const polite = el("p", { role: "status", "aria-live": "polite", class: "unseen" });
   const urgent = el("p", { role: "alert", "aria-live": "assertive", class: "unseen" });

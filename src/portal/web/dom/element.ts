@@ -42,14 +42,21 @@ function append(parent: Element, children: readonly Child[]): void {
 export function button(label: string, act: () => void | Promise<void>, attributes: Attributes = {}): HTMLButtonElement {
   const element = el("button", { type: "button", ...attributes }, label);
   element.addEventListener("click", () => {
+    if (!isUsable(element)) return;
     const done = act();
     if (done === undefined) return;
-    element.disabled = true;
-    void done.finally(() => {
-      element.disabled = false;
-    });
+    setUsable(element, false);
+    void done.finally(() => setUsable(element, true));
   });
   return element;
+}
+
+/** Whether a button does anything when it is pressed. */
+export const isUsable = (element: Element): boolean => element.ariaDisabled !== "true";
+
+/** `disabled` would take the focus away from whoever stands on the button, and nothing would give it back. */
+export function setUsable(element: Element, usable: boolean): void {
+  element.ariaDisabled = usable ? null : "true";
 }
 
 /** Puts `children` in the place of what was there. */

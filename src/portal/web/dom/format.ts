@@ -3,7 +3,9 @@
 const RATE_UNITS = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s"] as const;
 const OCTET_UNITS = ["B", "kB", "MB", "GB"] as const;
 
+/** Of bit/s, in powers of 1000. */
 export const formatRate = (bitsPerSecond: number): string => scaled(bitsPerSecond, RATE_UNITS);
+/** Likewise. */
 export const formatOctets = (octets: number): string => scaled(octets, OCTET_UNITS);
 
 function scaled(value: number, units: readonly string[]): string {
@@ -22,6 +24,7 @@ const trimmed = (value: number, digits: number): string =>
     .replace(/(\.\d*?)0+$/, "$1")
     .replace(/\.$/, "");
 
+/** In ms; a dash where nothing was measured. */
 export const formatMillis = (value: number | undefined): string =>
   value === undefined ? "–" : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
 
@@ -29,6 +32,7 @@ export const formatMillis = (value: number | undefined): string =>
 export const formatShare = (value: number | undefined): string =>
   value === undefined ? "–" : `${trimmed(value * 100, value < 0.1 ? 2 : 1)} %`;
 
+/** In whole seconds, minutes, hours. */
 export function formatSpan(seconds: number): string {
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
@@ -36,8 +40,10 @@ export function formatSpan(seconds: number): string {
   return minutes > 0 ? `${minutes} min ${rest} s` : `${rest} s`;
 }
 
+/** @param at - ms since 1970 */
 export const formatTime = (at: number): string =>
   new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
+/** @param at - ms since 1970 */
 export const formatDateTime = (at: number): string =>
   new Date(at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });

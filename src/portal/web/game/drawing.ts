@@ -17,6 +17,7 @@ export function coloursOf(element: Element): FieldColours {
   return { ground: colour("--field"), line: colour("--edge"), own: colour("--assured"), other: colour("--text") };
 }
 
+/** The whole field anew. @param isLeft - the own paddle is the left one */
 export function draw(
   context: CanvasRenderingContext2D,
   state: GameState,

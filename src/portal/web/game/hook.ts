@@ -37,6 +37,7 @@ export interface HookParts {
   readonly latest: () => Figures;
 }
 
+/** In the place of the former game's, if there was one. */
 export function publishHook({ duel, keys, best, latest }: HookParts): void {
   window.__sluice = Object.freeze({
     measurements: () => ({
@@ -44,7 +45,7 @@ export function publishHook({ duel, keys, best, latest }: HookParts): void {
       side: duel.side,
       packetRate: duel.packetRate,
       counters: duel.counters,
-      bestEffortTotals: best.link?.totals ?? null,
+      bestEffortTotals: best.totals ?? null,
       sure: duel.sure,
       score: { left: duel.state.scoreLeft, right: duel.state.scoreRight },
     }),
@@ -52,6 +53,7 @@ export function publishHook({ duel, keys, best, latest }: HookParts): void {
   });
 }
 
+/** The game is over. */
 export function withdrawHook(): void {
   delete window.__sluice;
 }

@@ -47,7 +47,11 @@ export class PacketLink {
 
   /** What cannot leave at once is not sent: the next packet has it all again. */
   send(content: PacketContent): void {
-    if (!this.isOpen || this.#channel.bufferedAmount > BUFFERED_MAX) return;
+    if (!this.isOpen) return;
+    if (this.#channel.bufferedAmount > BUFFERED_MAX) {
+      this.#meter.withhold();
+      return;
+    }
     const now = this.#now();
     const sequence = this.#meter.nextSequence();
     this.#channel.send(encodePacket({ ...content, sequence, sentAt: now, ...this.#meter.report(now) }).buffer);

@@ -7,7 +7,7 @@ export interface LinkFigures {
   /** 95th percentile of the round trips. */
   readonly roundTrip95?: number;
   readonly jitter?: number;
-  /** Of what the other side sent. */
+  /** Of what the other side sent, or would have: 1 while nothing comes any more. */
   readonly lossIn?: number;
   /** Of what was sent from here, as the other side counts it. */
   readonly lossOut?: number;
@@ -26,7 +26,8 @@ export interface LinkTotals {
 const REORDER_MAX = 1024;
 
 export class LinkMeter {
-  #sent = 0;
+  #next = 0;
+  #withheld = 0;
   #received = 0;
   #expected = 0;
   #duplicates = 0;
@@ -40,8 +41,14 @@ export class LinkMeter {
 
   /** @returns the number that the next packet bears */
   nextSequence(): number {
-    this.#sent += 1;
-    return this.#sent - 1;
+    this.#next += 1;
+    return this.#next - 1;
+  }
+
+  /** A packet was due that could not leave: to the other side it is lost like any other. */
+  withhold(): void {
+    this.#next += 1;
+    this.#withheld += 1;
   }
 
   /** What goes into each packet that leaves. */
@@ -71,13 +78,15 @@ export class LinkMeter {
   }
 
   get totals(): LinkTotals {
-    return { sent: this.#sent, received: this.#received, expected: this.#expected, duplicates: this.#duplicates };
+    const sent = this.#next - this.#withheld;
+    return { sent, received: this.#received, expected: this.#expected, duplicates: this.#duplicates };
   }
 
   /** The figures since this was asked last. */
   read(): LinkFigures {
     const mark = this.#mark;
-    const lossIn = lossOf(this.#received - mark.received, this.#expected - mark.expected);
+    const isSilent = this.#received > 0 && this.#received === mark.received;
+    const lossIn = isSilent ? 1 : lossOf(this.#received - mark.received, this.#expected - mark.expected);
     const lossOut = lossOf(this.#peer.received - mark.peerReceived, this.#peer.expected - mark.peerExpected);
     const sorted = this.#roundTrips.toSorted((left, right) => left - right);
     const middle = sorted[Math.floor(sorted.length / 2)];
@@ -92,7 +101,7 @@ export class LinkMeter {
     return {
       ...(middle === undefined ? {} : { roundTrip: middle }),
       ...(high === undefined ? {} : { roundTrip95: high }),
-      ...(this.#jitter === undefined ? {} : { jitter: this.#jitter }),
+      ...(this.#jitter === undefined || isSilent ? {} : { jitter: this.#jitter }),
       ...(lossIn === undefined ? {} : { lossIn }),
       ...(lossOut === undefined ? {} : { lossOut }),
     };

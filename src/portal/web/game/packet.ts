@@ -32,6 +32,7 @@ export interface Packet {
   readonly inputs: readonly number[];
 }
 
+/** Inputs beyond `INPUTS_MAX` are left out. */
 export function encodePacket(packet: Packet): Uint8Array<ArrayBuffer> {
   const octets = new Uint8Array(PACKET_OCTETS);
   const view = new DataView(octets.buffer);

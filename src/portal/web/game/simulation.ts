@@ -10,6 +10,7 @@ export const BALL_RADIUS = 6 * UNIT;
 export const STEPS_PER_SECOND = 60;
 export const POINTS_TO_WIN = 7;
 
+/** Bits of a step's input. */
 export const INPUT_NONE = 0;
 export const INPUT_UP = 1;
 export const INPUT_DOWN = 2;

@@ -17,6 +17,7 @@ export interface Dashboard {
   dispose(): void;
 }
 
+/** The operators' page; follows its event stream until it is disposed of. */
 export function dashboard(api: ApiClient, announcer: Announcer): Dashboard {
   const state = el("p", { class: "quiet", role: "status" }, "Connecting.");
   const health = healthSection(announcer);

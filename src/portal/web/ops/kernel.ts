@@ -7,6 +7,7 @@ import { section } from "./section.js";
 
 const HEADS = ["Interface", "Kind", "Pool", "Rate", "Packets", "Octets", "Dropped", "Backlog"];
 
+/** Read when the routers are known, and again when that is asked for. */
 export function kernelSection(api: ApiClient) {
   const place = el("div");
   const status = el("p", { class: "quiet", role: "status" });

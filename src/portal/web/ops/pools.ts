@@ -14,6 +14,7 @@ interface Shown {
   readonly past: PoolPast;
 }
 
+/** Each pool over the last while. */
 export function poolsSection(api: ApiClient, past: OpsPast) {
   const grid = el("div", { class: "plots" });
   const shown = new Map<string, Shown>();

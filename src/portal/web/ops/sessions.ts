@@ -11,6 +11,7 @@ const READ_EVERY = 4000;
 const SHOWN_MAX = 200;
 const HEADS = ["Host", "Session", "From", "To", "State", "Treatment", "Rate", "Since"];
 
+/** The sessions of all policy servers; one that is chosen is explained below, with its messages. */
 export function sessionsSection(api: ApiClient) {
   const place = el("div");
   const detail = el("div", { class: "detail", "aria-live": "polite" });

@@ -4,6 +4,7 @@ import { el, svg } from "../dom/element.js";
 import { formatMillis } from "../dom/format.js";
 import { layoutLadder } from "./ladder.js";
 
+/** Hosts beside each other, time downwards. */
 export function ladderPlot(messages: readonly LadderMessage[]): HTMLElement {
   if (messages.length === 0) return el("p", { class: "quiet" }, "No message is known of this session any longer.");
   const { width, height, hosts, arrows } = layoutLadder(messages);

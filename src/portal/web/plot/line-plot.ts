@@ -8,6 +8,8 @@ export interface PlotLine {
   /** `assured`, `effort` or `third`: colour and dashes, so that nobody needs the colour. */
   readonly look: "assured" | "effort" | "third";
   readonly series: Series;
+  /** What is said while nothing is measured; otherwise `format` says it. */
+  readonly without?: () => string;
 }
 
 export interface PlotOptions {
@@ -31,6 +33,7 @@ const HEIGHT = 120;
 const BOX: Box = { left: 76, top: 8, width: WIDTH - 84, height: HEIGHT - 28 };
 const TICKS = 2;
 
+/** Nothing is drawn before `draw` is called. */
 export function createLinePlot({ title, lines, span, atLeast, format }: PlotOptions): LinePlot {
   const grid = svg("g", { class: "grid" });
   const paths = lines.map(({ look }) => svg("path", { class: `line ${look}`, fill: "none" }));
@@ -58,10 +61,11 @@ export function createLinePlot({ title, lines, span, atLeast, format }: PlotOpti
           tickMarks(tick, placed(tick, axis, BOX.top + BOX.height, BOX.top), format),
         ),
       );
-      lines.forEach(({ series }, index) => {
+      lines.forEach(({ series, without }, index) => {
         paths[index]?.setAttribute("d", pathOf(series.readings, time, axis, BOX));
         const value = values[index];
-        if (value !== undefined) setText(value, format(series.latest));
+        const { latest } = series;
+        if (value !== undefined) setText(value, latest === undefined && without ? without() : format(latest));
       });
     },
   };

@@ -4,6 +4,7 @@ import { limitsOf } from "./presets.js";
 
 const NAMES: Readonly<Record<MediumKind, string>> = { audio: "Sound", video: "Picture", application: "Game" };
 
+/** What people call it. */
 export const mediumName = (kind: MediumKind): string => NAMES[kind];
 
 function describeRange({ wanted, worst }: NeedRange, scale: number, unit: string): string {
@@ -11,6 +12,7 @@ function describeRange({ wanted, worst }: NeedRange, scale: number, unit: string
   return wanted === worst ? `${text(wanted)} ${unit}` : `${text(wanted)} to ${text(worst)} ${unit}`;
 }
 
+/** What is asked for what is sent, or for what is received where only that is said. */
 export function describeMedium(kind: MediumKind, { send, recv, sessionClass }: MediumQuality): string {
   const needs = send ?? recv ?? {};
   const parts = PARAMETERS.flatMap((name) => {
@@ -22,6 +24,7 @@ export function describeMedium(kind: MediumKind, { send, recv, sessionClass }: M
   return `${mediumName(kind)}${named}: ${parts.length === 0 ? "nothing is asked for" : parts.join(", ")}`;
 }
 
+/** All media in one text. */
 export function describeQuality(quality: SessionQuality): string {
   const parts = Object.entries(quality).map(([kind, medium]) => describeMedium(kind as MediumKind, medium));
   return parts.length === 0 ? "Nothing is asked of the network." : `${parts.join(". ")}.`;

@@ -14,9 +14,11 @@ export interface Needs {
   readonly rate?: NeedRange;
 }
 
+/** As docs/SDP.md names them. */
 export const PARAMETERS = ["latency", "jitter", "loss", "rate"] as const;
 export type Parameter = (typeof PARAMETERS)[number];
 
+/** The least that is required of a medium, the loosest first. */
 export const SECURITY_LEVELS = ["none", "srtp", "dtls"] as const;
 export type Security = (typeof SECURITY_LEVELS)[number];
 
@@ -28,6 +30,7 @@ export interface MediumQuality {
   readonly recv?: Needs;
 }
 
+/** Of m= lines. */
 export const MEDIUM_KINDS = ["audio", "video", "application"] as const;
 export type MediumKind = (typeof MEDIUM_KINDS)[number];
 

@@ -50,6 +50,7 @@ const PLANS: Readonly<Record<Activity, ActivityPlan>> = {
 };
 
 export const ACTIVITIES = Object.keys(PLANS) as readonly Activity[];
+/** What an activity is made of. */
 export const planOf = (activity: Activity): ActivityPlan => PLANS[activity];
 
 export interface SliderLimits {
@@ -74,6 +75,7 @@ const RATE_LIMITS: Readonly<Record<MediumKind, SliderLimits>> = {
   video: { label: "Rate", min: 200, max: 4000, step: 50, unit: "kbit/s", scale: 1 },
 };
 
+/** How far a slider goes. */
 export const limitsOf = (kind: MediumKind, parameter: Parameter): SliderLimits =>
   parameter === "rate" ? RATE_LIMITS[kind] : LIMITS[parameter];
 

@@ -1,5 +1,5 @@
 /** The browser's SIP user agent over WebSocket (RFC 7118): connected and registered for as long as somebody is logged in. */
-import { type Invitation, Inviter, Registerer, type Session, UserAgent } from "sip.js";
+import { type Invitation, Inviter, Registerer, RegistererState, type Session, UserAgent } from "sip.js";
 import type { SessionDialog, UserAgentCore } from "sip.js/lib/core/index.js";
 import { type SipAccess, uriOf } from "../api/types.js";
 import { Store } from "../dom/store.js";
@@ -17,8 +17,14 @@ export interface AgentOptions {
   readonly onIncoming: (call: SipCall) => void;
 }
 
+/** Whether `SipAgent.call` takes it. */
+export const isCallable = (aor: string): boolean => UserAgent.makeURI(uriOf(aor)) !== undefined;
+
 const REGISTER_EXPIRES = 300;
+const UNREGISTER_MOST = 2000;
+/** ms before credentials run out; and the least between two times. */
 const RENEW_BEFORE = 60_000;
+const RENEW_SOONEST = 5000;
 const RETRY_FIRST = 1000;
 const RETRY_MOST = 30_000;
 /** More at once are somebody's play: they are told busy. */
@@ -49,6 +55,10 @@ export class SipAgent {
       regId: 1,
       extraHeaders: ["Supported: path, outbound"],
     });
+    // The library registers by itself, too, before a registration runs out.
+    this.#registerer.stateChange.addListener((state) => {
+      if (state === RegistererState.Unregistered && this.state.value === "registered") this.#refused();
+    });
     this.#renewLater();
   }
 
@@ -62,11 +72,11 @@ export class SipAgent {
     this.#isStopped = true;
     window.clearTimeout(this.#retryTimer);
     window.clearTimeout(this.#renewTimer);
-    if (this.#agent.isConnected()) await this.#registerer.unregister().catch(() => undefined);
+    if (this.#agent.isConnected()) await this.#unregister();
     await this.#agent.stop();
   }
 
-  /** @throws TypeError if `aor` is none */
+  /** @throws TypeError if `aor` is not `isCallable` */
   call(aor: string, plan: MediaPlan, quality: SessionQuality): SipCall {
     const target = UserAgent.makeURI(uriOf(aor));
     if (target === undefined) throw new TypeError(`${aor} is not an address of record`);
@@ -74,6 +84,15 @@ export class SipAgent {
     const call = this.#keep(new SipCall({ session, plan, quality, stun: this.#access.stun ?? [] }), session);
     void call.invite();
     return call;
+  }
+
+  /** Resolves with the last answer: the first asks for the password. A server that is silent is not waited for. */
+  #unregister(): Promise<void> {
+    return new Promise((resolve) => {
+      window.setTimeout(resolve, UNREGISTER_MOST);
+      const requestDelegate = { onAccept: () => resolve(), onReject: () => resolve() };
+      this.#registerer.unregister({ requestDelegate }).catch(() => resolve());
+    });
   }
 
   #createAgent(): UserAgent {
@@ -134,14 +153,21 @@ export class SipAgent {
   }
 
   #register(): void {
-    const onAccept = (): void => this.state.set("registered");
-    const onReject = (): void => {
-      this.state.set("refused");
-      this.#later(() => this.#renew());
+    if (this.state.value === "refused") this.state.set("connecting");
+    const onAccept = (): void => {
+      this.#retryIn = RETRY_FIRST;
+      this.state.set("registered");
     };
     this.#registerer
-      .register({ requestDelegate: { onAccept, onReject } })
+      .register({ requestDelegate: { onAccept, onReject: () => this.#refused() } })
       .catch(() => this.#later(() => this.#register()));
+  }
+
+  /** Told by the request, by the registration, or by both. */
+  #refused(): void {
+    if (this.#isStopped || this.state.value === "refused") return;
+    this.state.set("refused");
+    this.#later(() => this.#renew());
   }
 
   #disconnected(): void {
@@ -161,10 +187,10 @@ export class SipAgent {
     this.#retryIn = Math.min(RETRY_MOST, this.#retryIn * 2);
   }
 
-  #renewLater(): void {
+  #renewLater(wait = this.#access.expires - Date.now() - RENEW_BEFORE): void {
+    if (this.#isStopped) return;
     window.clearTimeout(this.#renewTimer);
-    const wait = Math.max(10_000, this.#access.expires - Date.now() - RENEW_BEFORE);
-    this.#renewTimer = window.setTimeout(() => this.#renew(), Math.min(wait, 2 ** 31 - 1));
+    this.#renewTimer = window.setTimeout(() => this.#renew(), Math.min(Math.max(RENEW_SOONEST, wait), 2 ** 31 - 1));
   }
 
   /** Fetches credentials and registers with them. */
@@ -177,7 +203,7 @@ export class SipAgent {
         this.#renewLater();
         if (this.#agent.isConnected()) this.#register();
       },
-      () => this.#later(() => this.#renew()),
+      () => this.#renewLater(RENEW_SOONEST),
     );
   }
 }

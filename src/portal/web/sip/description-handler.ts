@@ -181,6 +181,7 @@ async function usedAddress(peer: RTCPeerConnection): Promise<TransportAddress | 
 const spokenOf = (quality: SessionQuality, kinds: readonly string[]): SessionQuality =>
   Object.fromEntries(Object.entries(quality).filter(([kind]) => kinds.includes(kind)));
 
+/** As seen by the other side. */
 export function turned(quality: SessionQuality): SessionQuality {
   const entries = Object.entries(quality).map(([kind, { send, recv, ...rest }]) => {
     return [

@@ -5,6 +5,7 @@
 
 import type { IncomingResponse, SessionDialog } from "sip.js/lib/core/index.js";
 
+/** One medium and policy server a value: docs/SDP.md. */
 export const GRANTED_HEADER = "Sluice-Granted";
 
 /** From now on every ACK of `dialog` bears what the 2xx before it brought; `response` is the one that is being acknowledged. */

@@ -35,6 +35,7 @@ export interface LiveSession {
 /** What the description is made of. */
 export type SessionActivity = "game" | "audio" | "video";
 
+/** What somebody who sees the m= lines takes it for. */
 export const activityOf = (media: readonly MediumKind[]): SessionActivity => {
   if (media.includes("application")) return "game";
   return media.includes("video") ? "video" : "audio";
@@ -42,9 +43,17 @@ export const activityOf = (media: readonly MediumKind[]): SessionActivity => {
 
 const STEPS_MAX = 200;
 
+/** @param at - ms since 1970. Only the newest steps are kept. */
 export const withStep = (session: LiveSession, at: number, what: string, detail: string): LiveSession => ({
   ...session,
   steps: [...session.steps, { at, what, detail }].slice(-STEPS_MAX),
 });
 
+/** What was said since `shown`, of which the oldest may have gone meanwhile. */
+export const stepsSince = (steps: readonly Step[], shown: readonly Step[]): readonly Step[] => {
+  const last = shown.at(-1);
+  return last === undefined ? steps : steps.slice(steps.lastIndexOf(last) + 1);
+};
+
+/** Nothing more comes of it. */
 export const isOver = ({ phase }: LiveSession): boolean => phase === "ended";

@@ -65,7 +65,7 @@ const WORDS: Readonly<Record<number, Words>> = {
     advice: "Loosen what you need, or choose another class.",
   },
   491: { title: "Both sides asked for a change at once.", advice: "Try again." },
-  503: { title: "There is no room for this session now.", advice: "Ask for less, or try again later." },
+  503: { title: "This session cannot be served now.", advice: "Try again later." },
   580: {
     title: "The network cannot give this session what it needs.",
     advice: "Accept a wider range, or play without a reservation.",
@@ -73,9 +73,19 @@ const WORDS: Readonly<Record<number, Words>> = {
   603: { title: "They declined.", advice: "" },
 };
 
+/** RFC 3261 §20.43, warn-code 370: insufficient bandwidth. */
+const NO_ROOM: Words = {
+  title: "There is no room for this session now.",
+  advice: "Ask for less, accept a wider range, or try again later.",
+};
+const isNoRoom = (warning: string): boolean => /^\s*370 /.test(warning);
+
+/** Of an INVITE or re-INVITE of ours. */
 export function explainRefusal(refused: Refused): Explanation {
   const { status, phrase, warnings, reasons, retryAfter } = refused;
-  const words = WORDS[status] ?? { title: `The session was refused: ${status} ${phrase}.`, advice: "" };
+  const words = warnings.some(isNoRoom)
+    ? NO_ROOM
+    : (WORDS[status] ?? { title: `The session was refused: ${status} ${phrase}.`, advice: "" });
   const told = [...warnings.map(warningText), ...reasons.map((reason) => parseReason(reason).text)];
   const after = retryAfter === undefined ? "" : ` Try again in ${retryAfter} s.`;
   return { title: words.title, detail: uniqueText(told), advice: `${words.advice}${after}`.trim() };

@@ -33,6 +33,7 @@ export interface CallMedia {
   readonly connection: RTCPeerConnectionState;
 }
 
+/** What an offer of the other side takes to be answered. */
 export const planFor = (offer: string): MediaPlan => {
   const media = mediaOf(offer);
   return { audio: media.includes("audio"), video: media.includes("video"), data: media.includes("application") };
@@ -58,6 +59,11 @@ export class SipCall {
       onAck: ({ request }) => this.#granted(request.getHeaders(GRANTED_HEADER), "ACK"),
       onBye: (bye) => this.#byed(bye),
       onCancel: ({ request }) => this.#end(explainEnd(request.getHeaders("Reason"), "The invitation was withdrawn.")),
+      // The library would follow it: whom this user calls, and pays for, the other side does not choose (RFC 3261 §21.6.2).
+      onRefer: (referral) => {
+        this.#step("Transfer", "The other side wanted to send this session elsewhere: declined.");
+        void referral.reject({ statusCode: 603, reasonPhrase: "Decline" });
+      },
       onInvite: (_request, _response, status) =>
         this.#step("Change", status < 300 ? "The other side changed what the session needs." : "A change was refused."),
     };

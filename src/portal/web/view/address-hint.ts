@@ -1,6 +1,7 @@
 /** What helps where the browser hides its addresses (mDNS): it shows them to pages that may use the microphone. */
 import { button, el, setText } from "../dom/element.js";
 
+/** Says so, and has the browser ask for the microphone. */
 export function addressHint(): HTMLElement {
   const status = el("p", { role: "status" });
   const allow = async (): Promise<void> => {

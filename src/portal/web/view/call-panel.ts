@@ -14,8 +14,30 @@ export interface CallPanel {
   dispose(): void;
 }
 
+/** Plays what comes in, and reads once a second what the connection gives. */
 export function callPanel(call: SipCall): CallPanel {
   const hasVideo = call.live.value.media.includes("video");
+  const pictures = createPictures(call, hasVideo);
+  const figures = createFigures(call);
+  const timer = window.setInterval(() => void figures.read(), READ_EVERY);
+  return {
+    element: el(
+      "section",
+      { class: "card call", "aria-labelledby": "call-title" },
+      el("h2", { id: "call-title" }, hasVideo ? "Video call" : "Audio call"),
+      pictures.element,
+      el("div", { class: "actions" }, muteButton(call, "audio"), hasVideo && muteButton(call, "video")),
+      figures.text,
+      figures.plot,
+    ),
+    dispose: () => {
+      window.clearInterval(timer);
+      pictures.dispose();
+    },
+  };
+}
+
+function createPictures(call: SipCall, hasVideo: boolean): CallPanel {
   const remote = hasVideo
     ? el("video", { autoplay: true, playsinline: true, "aria-label": `Picture of ${call.live.value.peer}` })
     : el("audio", { autoplay: true });
@@ -26,6 +48,23 @@ export function callPanel(call: SipCall): CallPanel {
     if (remote.srcObject !== media.remote) remote.srcObject = media.remote;
     if (media.local !== undefined && own.srcObject !== media.local) own.srcObject = media.local;
   });
+  return {
+    element: el("div", { class: "pictures" }, remote, own),
+    dispose: () => {
+      unsubscribe();
+      remote.srcObject = null;
+      own.srcObject = null;
+    },
+  };
+}
+
+interface CallFiguresView {
+  readonly text: HTMLElement;
+  readonly plot: HTMLElement;
+  read(): Promise<void>;
+}
+
+function createFigures(call: SipCall): CallFiguresView {
   const roundTrip = new Series(SPAN);
   const jitter = new Series(SPAN);
   const plot = createLinePlot({
@@ -38,7 +77,7 @@ export function callPanel(call: SipCall): CallPanel {
       { label: "Jitter", look: "third", series: jitter },
     ],
   });
-  const figures = el("p", { class: "figures" });
+  const text = el("p", { class: "figures" });
   let before: CallCounters | undefined;
   const read = async (): Promise<void> => {
     const { peer } = call;
@@ -52,26 +91,9 @@ export function callPanel(call: SipCall): CallPanel {
     jitter.add(at, now.jitter);
     plot.draw(at);
     const rates = `${formatRate(now.rateIn ?? 0)} in, ${formatRate(now.rateOut ?? 0)} out`;
-    setText(figures, `${rates}, loss ${formatShare(now.loss)}`);
+    setText(text, `${rates}, loss ${formatShare(now.loss)}`);
   };
-  const timer = window.setInterval(() => void read(), READ_EVERY);
-  return {
-    element: el(
-      "section",
-      { class: "card call", "aria-labelledby": "call-title" },
-      el("h2", { id: "call-title" }, hasVideo ? "Video call" : "Audio call"),
-      el("div", { class: "pictures" }, remote, own),
-      el("div", { class: "actions" }, muteButton(call, "audio"), hasVideo && muteButton(call, "video")),
-      figures,
-      plot.element,
-    ),
-    dispose: () => {
-      window.clearInterval(timer);
-      unsubscribe();
-      remote.srcObject = null;
-      own.srcObject = null;
-    },
-  };
+  return { text, plot: plot.element, read };
 }
 
 function muteButton(call: SipCall, kind: "audio" | "video"): HTMLButtonElement {

@@ -28,6 +28,7 @@ const numberOf = (report: Report, name: string): number => {
   return typeof value === "number" && Number.isFinite(value) ? value : 0;
 };
 
+/** Of all streams together. @param at - ms, of a clock that never jumps */
 export function countersOf(reports: Iterable<Report>, at: number): CallCounters {
   let [octetsIn, octetsOut, packetsIn, packetsLost] = [0, 0, 0, 0];
   for (const report of reports) {

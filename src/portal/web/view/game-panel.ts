@@ -1,7 +1,7 @@
 /** The game of a session: field, keys, and what its channel gives beside one that nothing was reserved for. */
 import { button, el, setText } from "../dom/element.js";
 import { formatMillis, formatShare } from "../dom/format.js";
-import { BestEffort } from "../game/best-effort.js";
+import { BestEffort, type BestEffortState } from "../game/best-effort.js";
 import { coloursOf, draw } from "../game/drawing.js";
 import { Duel } from "../game/duel.js";
 import { type Figures, MEASURES, type Measure } from "../game/figures.js";
@@ -23,6 +23,7 @@ export interface GamePanel {
   dispose(): void;
 }
 
+/** Plays from the moment that its channel is open. */
 export function gamePanel(call: SipCall, channels: DataChannels, stun: readonly string[]): GamePanel {
   const keys = new Keys();
   const live = call.live.value;
@@ -87,6 +88,16 @@ function touchKeys(keys: Keys): HTMLElement {
   return el("div", { class: "actions touch" }, make("Up", "up"), make("Down", "down"));
 }
 
+const EFFORT_STATES: Readonly<Record<BestEffortState, string>> = {
+  off: "",
+  new: "connecting",
+  connecting: "connecting",
+  connected: "",
+  disconnected: "nothing comes through",
+  failed: "the connection failed, it is opened again",
+  closed: "",
+};
+
 interface Effort {
   readonly best: BestEffort;
   readonly control: HTMLElement;
@@ -94,8 +105,10 @@ interface Effort {
 
 function createEffort({ sure }: DataChannels, stun: readonly string[], isCaller: boolean): Effort {
   const box = el("input", { type: "checkbox", id: "best-effort" });
-  const onState = (isOn: boolean): void => {
-    box.checked = isOn;
+  const status = el("span", { role: "status", class: "quiet" });
+  const onState = (state: BestEffortState): void => {
+    box.checked = state !== "off";
+    setText(status, EFFORT_STATES[state]);
   };
   const best = new BestEffort({ sure, stun, isCaller, onState });
   box.addEventListener("change", () => {
@@ -103,7 +116,7 @@ function createEffort({ sure }: DataChannels, stun: readonly string[], isCaller:
     else best.stop();
   });
   const label = el("label", { for: "best-effort" }, "Compare with a second connection for which nothing is reserved");
-  return { best, control: el("div", { class: "check" }, box, label) };
+  return { best, control: el("div", { class: "check" }, box, label, status) };
 }
 
 interface Plots {
@@ -133,8 +146,8 @@ function createPlots(): Plots {
       atLeast,
       format,
       lines: [
-        { label: "Assured", look: "assured", series: assured[name] },
-        { label: "Best effort", look: "effort", series: effort[name] },
+        { label: "Assured", look: "assured", series: assured[name], without: () => withoutFigure(name, assured) },
+        { label: "Best effort", look: "effort", series: effort[name], without: () => withoutFigure(name, effort) },
       ],
     });
   const values = (of: Record<Measure, Series>): Record<Measure, number | undefined> => ({
@@ -153,6 +166,9 @@ function createPlots(): Plots {
     latest: () => ({ assured: values(assured), bestEffort: values(effort) }),
   };
 }
+
+const withoutFigure = (name: Measure, { lossIn }: Record<Measure, Series>): string =>
+  name === "roundTrip" && lossIn.latest === 1 ? "none back" : "–";
 
 interface Running {
   readonly duel: Duel;

@@ -1,8 +1,9 @@
 /** The form that lets somebody in. */
 import { type ApiClient, ApiError } from "../api/client.js";
 import type { PortalSession } from "../api/types.js";
-import { el } from "../dom/element.js";
+import { el, isUsable, setUsable } from "../dom/element.js";
 
+/** @param notice - why it is shown, where that is not plain */
 export function loginView(api: ApiClient, onSession: (session: PortalSession) => void, notice = ""): HTMLElement {
   const user = field("user", "Name", "text", "username");
   const password = field("password", "Password", "password", "current-password");
@@ -12,7 +13,8 @@ export function loginView(api: ApiClient, onSession: (session: PortalSession) =>
   form.append(el("h1", { id: "login-title" }, "Log in"), user.row, password.row, error, submit);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit.disabled = true;
+    if (!isUsable(submit)) return;
+    setUsable(submit, false);
     error.textContent = "";
     api
       .login(user.input.value, password.input.value)
@@ -21,9 +23,7 @@ export function loginView(api: ApiClient, onSession: (session: PortalSession) =>
         password.input.value = "";
         password.input.focus();
       })
-      .finally(() => {
-        submit.disabled = false;
-      });
+      .finally(() => setUsable(submit, true));
   });
   return form;
 }

@@ -3,6 +3,7 @@ import type { ApiClient } from "../api/client.js";
 import { button, el, fill } from "../dom/element.js";
 import { ladderPlot } from "../plot/ladder-plot.js";
 
+/** Fetched when they are asked for, and again each time. */
 export function messagesView(api: ApiClient, callId: string): HTMLElement {
   const place = el("div", { "aria-live": "polite" });
   const read = async (): Promise<void> => {

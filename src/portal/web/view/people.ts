@@ -3,29 +3,33 @@ import type { ChosenState, PresenceEntry } from "../api/types.js";
 import { button, el, fill, setText } from "../dom/element.js";
 import { formatTime } from "../dom/format.js";
 import type { Readable } from "../dom/store.js";
+import { othersIn, type People } from "../people-online.js";
 
 const STATES: Readonly<Record<ChosenState, string>> = { online: "on-line", busy: "busy", away: "away" };
 /** More are found by their first letters. */
 const SHOWN_MAX = 200;
 
 export interface PeopleOptions {
+  /** Address of record. */
   readonly own: string;
-  readonly people: Readable<ReadonlyMap<string, PresenceEntry>>;
+  readonly people: Readable<People>;
   readonly onInvite: (person: { nick: string; aor: string }) => void;
   /** Whom the directory of all providers may know, by nick name. */
   readonly onInviteByName: (nick: string) => void;
 }
 
+/** The list of who is on-line, kept as it changes, and a field for those who are not in it. */
 export function peopleView({ own, people, onInvite, onInviteByName }: PeopleOptions): HTMLElement {
   const rows = new Map<string, Row>();
   const list = el("ul", { class: "people" });
   const none = el("p", { class: "quiet" });
   const filter = el("input", { id: "people-filter", type: "search", autocomplete: "off" });
   const show = (): void => {
-    const wanted = filter.value.trim().toLowerCase();
-    const others = [...people.value.values()].filter(({ nick }) => nick !== own && nick.toLowerCase().includes(wanted));
-    const shown = others.toSorted((left, right) => left.nick.localeCompare(right.nick)).slice(0, SHOWN_MAX);
+    const others = othersIn(people.value, own, filter.value);
+    const shown = others.slice(0, SHOWN_MAX);
     const nodes = shown.map((person) => rowOf(rows, person, onInvite));
+    const kept = new Set(shown.map(keyOf));
+    for (const key of rows.keys()) if (!kept.has(key)) rows.delete(key);
     // Rows that stay are not touched: whoever stands on one with the keyboard stays there.
     if (nodes.length !== list.children.length || nodes.some((node, index) => node !== list.children[index])) {
       list.replaceChildren(...nodes);
@@ -55,8 +59,10 @@ interface Row {
   readonly state: HTMLElement;
 }
 
+const keyOf = ({ nick, aor }: PresenceEntry): string => `${nick} ${aor}`;
+
 function rowOf(rows: Map<string, Row>, person: PresenceEntry, onInvite: PeopleOptions["onInvite"]): HTMLElement {
-  const key = `${person.nick} ${person.aor}`;
+  const key = keyOf(person);
   const row = rows.get(key) ?? newRow(person, onInvite);
   rows.set(key, row);
   row.person = person;

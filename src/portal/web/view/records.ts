@@ -7,11 +7,12 @@ import { formatDateTime, formatOctets, formatRate, formatSpan } from "../dom/for
 const PAGE = 25;
 const HEADS = ["When", "With", "Class", "Reserved", "Time", "In", "Out", "Beyond the profile", "Price", "Shares"];
 
+/** A page of them; more on request. */
 export function recordsView(api: ApiClient): HTMLElement {
   const place = el("div");
   const status = el("p", { role: "status", class: "quiet" }, "Loading.");
   let records: readonly BillingRecord[] = [];
-  let next: number | null = null;
+  let next: string | null = null;
   const load = async (): Promise<void> => {
     try {
       const page = await api.records(next, PAGE);

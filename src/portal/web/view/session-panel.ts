@@ -7,7 +7,7 @@ import { compareAnswer } from "../quality/answer.js";
 import { describeMedium, mediumName } from "../quality/describe.js";
 import type { MediumKind } from "../quality/needs.js";
 import type { Grant } from "../sip/granted.js";
-import type { LiveSession, Phase, Step } from "../sip/live-session.js";
+import { type LiveSession, type Phase, type Step, stepsSince } from "../sip/live-session.js";
 import type { SipCall } from "../sip/sip-call.js";
 import { addressHint } from "./address-hint.js";
 import { showOnce } from "./invite-dialog.js";
@@ -37,12 +37,13 @@ export interface SessionPanelOptions {
   readonly onClose: () => void;
 }
 
+/** Everything of one session but its media. It stays after the end until its user closes it. */
 export function sessionPanel({ call, api, announcer, onClose }: SessionPanelOptions): HTMLElement {
   const title = el("h2", { id: "session-title" });
   const state = el("p", { class: "phase" });
   const agreed = el("ul", { class: "agreed" });
   const grants = el("div");
-  const steps = el("ol", { class: "steps" });
+  const log = createLog();
   const end = el("div", { class: "end" });
   const hint = addressHint();
   const change = button("Change needs", () => openChangeDialog(call, announcer));
@@ -56,11 +57,12 @@ export function sessionPanel({ call, api, announcer, onClose }: SessionPanelOpti
     if (live.phase !== shown?.phase) announcer.say(`${live.peer}: ${PHASES[live.phase]}`);
     change.hidden = live.phase !== "active" || Object.keys(live.offered).length === 0;
     hint.hidden = live.hidesAddresses !== true;
-    hangUp.hidden = live.phase === "ended";
     close.hidden = live.phase !== "ended";
+    if (live.phase === "ended" && document.activeElement === hangUp) close.focus();
+    hangUp.hidden = live.phase === "ended";
     if (live.offered !== shown?.offered || live.answered !== shown.answered) fill(agreed, ...agreedLines(live));
     if (live.grants !== shown?.grants) fill(grants, grantTable(live.grants, live.media));
-    for (const step of live.steps.slice(shown === undefined ? 0 : shown.steps.length)) steps.append(stepLine(step));
+    log.show(live.steps);
     if (live.end !== undefined && live.end !== shown?.end) {
       fill(
         end,
@@ -72,7 +74,6 @@ export function sessionPanel({ call, api, announcer, onClose }: SessionPanelOpti
     }
     shown = live;
   });
-  const log = el("details", { open: true }, el("summary", {}, "How it was negotiated"), steps);
   return el(
     "section",
     { class: "card session", "aria-labelledby": "session-title" },
@@ -83,7 +84,7 @@ export function sessionPanel({ call, api, announcer, onClose }: SessionPanelOpti
     agreed,
     grants,
     actions,
-    log,
+    log.element,
     messagesView(api, call.callId),
   );
 }
@@ -118,6 +119,19 @@ function grantTable(grants: readonly Grant[], media: readonly MediumKind[]): HTM
 }
 
 const RESULTS = { granted: "granted", reduced: "reduced", bestEffort: "best effort" } as const;
+
+function createLog() {
+  const list = el("ol", { class: "steps" });
+  let shown: readonly Step[] = [];
+  return {
+    element: el("details", { open: true }, el("summary", {}, "How it was negotiated"), list),
+    show: (steps: readonly Step[]): void => {
+      list.append(...stepsSince(steps, shown).map(stepLine));
+      while (list.children.length > steps.length) list.firstElementChild?.remove();
+      shown = steps;
+    },
+  };
+}
 
 const stepLine = ({ at, what, detail }: Step): HTMLElement =>
   el(
