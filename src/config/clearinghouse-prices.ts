@@ -1,35 +1,18 @@
 /** Schema of a clearinghouse's `prices` and `shares`: what sessions cost, and who gets how much of it. */
 import { z } from "zod";
+import { type MicroUnits, parseAmount } from "../model/amount.js";
 import type { CrossProblem } from "./common.js";
 import { fault, type Parsed } from "./quantities.js";
-import { domainName, identifier, percent } from "./scalars.js";
+import { domainName, identifier, percent, scalar } from "./scalars.js";
 
-/** Whole millionths of a currency unit: nothing that is paid is a binary fraction. */
-const MICRO_DIGITS = 6;
-
-/** `0.0125` of a currency unit, as millionths. */
-export function parseAmountText(text: string): Parsed<bigint> {
-  const found = /^(\d{1,6})(?:\.(\d{1,6}))?$/.exec(text.trim());
-  if (found === null) {
-    return fault(`"${text}" is not an amount`, 'write one such as "0.0125": six decimals, less than a million');
-  }
-  const [, units = "0", decimals = ""] = found;
-  return { value: BigInt(`${units}${decimals.padEnd(MICRO_DIGITS, "0")}`) };
+/** `0.0125` of a currency unit. */
+export function parsePrice(text: string): Parsed<MicroUnits> {
+  const value = parseAmount(text.trim());
+  if (value !== undefined) return { value };
+  return fault(`"${text}" is not an amount`, 'write one such as "0.0125": six decimals at most, up to a million');
 }
 
-const amount = () =>
-  z
-    .unknown()
-    .transform((input, context): bigint => {
-      const isWritten = typeof input === "string" || typeof input === "number";
-      const parsed = isWritten
-        ? parseAmountText(String(input))
-        : fault("this is not an amount", 'write one such as "0.0125"');
-      if ("value" in parsed) return parsed.value;
-      context.addIssue({ code: "custom", message: parsed.fault.message, params: { remedy: parsed.fault.remedy } });
-      return z.NEVER;
-    })
-    .meta({ kind: "an amount", example: "0.0125" });
+const amount = () => scalar("an amount", "0.0125", parsePrice);
 
 const currency = () =>
   z

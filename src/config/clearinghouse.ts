@@ -3,7 +3,7 @@ import { z } from "zod";
 import { millis } from "../model/units.js";
 import { directoryKeys } from "./clearinghouse-directory.js";
 import { checkShares, DEFAULT_SHARES, priceKeys, shareKeys } from "./clearinghouse-prices.js";
-import { type CrossProblem, commonKeys, duplicates } from "./common.js";
+import { type CrossProblem, commonKeys, duplicateNames, duplicates } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
 import { domainName, ipAddress, socketAddress, time } from "./scalars.js";
 
@@ -68,12 +68,7 @@ export function checkClearinghouse(config: ClearinghouseConfig): readonly CrossP
   );
   return [
     ...checkShares(shares),
-    ...duplicates(
-      peers,
-      "peer",
-      (peer) => peer.name,
-      (index) => ["peers", index, "name"],
-    ),
+    ...duplicateNames(peers, "peer", ["peers"]),
     ...duplicates(
       addresses,
       "address",

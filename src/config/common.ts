@@ -56,3 +56,16 @@ export function duplicates<T>(
     return [{ path: path(index), message: `${what} "${key}" is already taken`, remedy: "choose another" }];
   });
 }
+
+/** The same for things that have names; `path` leads to their list. */
+export const duplicateNames = (
+  items: readonly { readonly name: string }[],
+  what: string,
+  path: readonly (string | number)[],
+): CrossProblem[] =>
+  duplicates(
+    items,
+    what,
+    ({ name }) => name,
+    (index) => [...path, index, "name"],
+  );

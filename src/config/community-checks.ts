@@ -1,6 +1,6 @@
 /** What must fit together in a policy server's communities and links. */
 import { type IpPrefix, parsePrefix, prefixContains } from "../model/ip.js";
-import { type CrossProblem, duplicates } from "./common.js";
+import { type CrossProblem, duplicateNames, duplicates } from "./common.js";
 import type { PdpConfig } from "./pdp.js";
 import { prefixOverlaps } from "./prefix-overlap.js";
 import { unknownName } from "./unknown-name.js";
@@ -9,12 +9,7 @@ export function checkCommunities(config: PdpConfig): readonly CrossProblem[] {
   const { communities, links } = config;
   const names = new Set(communities.map(({ name }) => name));
   return [
-    ...duplicates(
-      communities,
-      "community",
-      ({ name }) => name,
-      (index) => ["communities", index, "name"],
-    ),
+    ...duplicateNames(communities, "community", ["communities"]),
     ...checkDomains(config),
     ...checkPrefixes(config),
     ...checkOwn(config),

@@ -1,6 +1,6 @@
 /** What must fit together in a policy server's file. */
 
-import { type CrossProblem, duplicates } from "./common.js";
+import { type CrossProblem, duplicateNames, duplicates } from "./common.js";
 import { checkCommunities } from "./community-checks.js";
 import type { PdpConfig } from "./pdp.js";
 import { checkLiveness } from "./pdp-liveness.js";
@@ -13,30 +13,15 @@ import { unknownName } from "./unknown-name.js";
 export function checkPdp(config: PdpConfig): readonly CrossProblem[] {
   return [
     ...(config.rsvp === undefined ? [] : checkPdpRsvp(config.rsvp)),
-    ...duplicates(
-      config.pools,
-      "pool",
-      (pool) => pool.name,
-      (index) => ["pools", index, "name"],
-    ),
+    ...duplicateNames(config.pools, "pool", ["pools"]),
     ...duplicates(
       config.pools,
       "pool id",
       (pool) => pool.id,
       (index) => ["pools", index, "id"],
     ),
-    ...duplicates(
-      config.classes,
-      "class",
-      (item) => item.name,
-      (index) => ["classes", index, "name"],
-    ),
-    ...duplicates(
-      config.rules,
-      "rule",
-      (rule) => rule.name,
-      (index) => ["rules", index, "name"],
-    ),
+    ...duplicateNames(config.classes, "class", ["classes"]),
+    ...duplicateNames(config.rules, "rule", ["rules"]),
     ...duplicates(
       config.access.prefixes,
       "prefix",

@@ -24,7 +24,9 @@ export const livenessKeys = () =>
       ),
     maxDuration: timeOrOff()
       .default(millis(86_400_000))
-      .describe("Sessions are ended so long after their answer. `off`: they may last for ever."),
+      .describe(
+        "Sessions are ended so long after their answer, unanswered ones so long after their beginning. `off`: they may last for ever.",
+      ),
   });
 
 export type LivenessConfig = z.output<ReturnType<typeof livenessKeys>>;

@@ -1,7 +1,7 @@
 /** Schema of a policy server's `rsvp`: which routers ask it about reservations, and what they may let in (RFC 2749). */
 import { z } from "zod";
 import { dscpOf } from "../model/phb.js";
-import { type CrossProblem, duplicates } from "./common.js";
+import { type CrossProblem, duplicateNames, duplicates } from "./common.js";
 import { count, domainName, identifier, ipPrefix, phb, rate } from "./scalars.js";
 
 const allowKeys = () =>
@@ -50,11 +50,6 @@ export function checkPdpRsvp({ routers, allow }: PdpRsvpConfig): readonly CrossP
       (name) => name,
       (index) => ["rsvp", "routers", index],
     ),
-    ...duplicates(
-      allow,
-      "rule",
-      ({ name }) => name,
-      (index) => ["rsvp", "allow", index, "name"],
-    ),
+    ...duplicateNames(allow, "rule", ["rsvp", "allow"]),
   ];
 }

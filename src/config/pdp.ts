@@ -118,6 +118,16 @@ const clearinghouseKeys = (context: PathContext) =>
     deviceId: ospId().optional().describe("This device's number at the clearinghouse."),
   });
 
+const recordKeys = () =>
+  z.strictObject({
+    retention: time()
+      .default(millis(400 * 86_400_000))
+      .describe("A billing record is kept for so long after the end of its session."),
+  });
+
+/** What a file without `records` means. */
+const DEFAULT_RECORDS = recordKeys().parse({});
+
 export const pdpSchema = (context: PathContext) =>
   z.strictObject({
     ...commonKeys("pdp", context),
@@ -148,6 +158,7 @@ export const pdpSchema = (context: PathContext) =>
       ),
     quality: qualityKeys(),
     liveness: livenessKeys().default(DEFAULT_LIVENESS).describe("How sessions are found over that nobody hung up."),
+    records: recordKeys().default(DEFAULT_RECORDS).describe("Billing records of this server's users."),
     rules: z.array(ruleKeys()).max(10_000).describe("Who may start what. The first rule that fits decides."),
     rsvp: pdpRsvpKeys()
       .optional()

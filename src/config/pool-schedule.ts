@@ -1,7 +1,7 @@
 /** Schema of times of the week, such as business hours. */
 import { z } from "zod";
 import { fault, type Parsed } from "./quantities.js";
-import { rate, type ScalarKind } from "./scalars.js";
+import { rate, scalar } from "./scalars.js";
 
 export const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
@@ -19,16 +19,7 @@ export function parseTimeOfDay(text: string): Parsed<number> {
   return { value };
 }
 
-const timeOfDay = () =>
-  z
-    .string()
-    .transform((text, context) => {
-      const parsed = parseTimeOfDay(text);
-      if ("value" in parsed) return parsed.value;
-      context.addIssue({ code: "custom", message: parsed.fault.message, params: { remedy: parsed.fault.remedy } });
-      return z.NEVER;
-    })
-    .meta({ kind: "a time of day", example: '"08:00"' } satisfies ScalarKind);
+const timeOfDay = () => scalar("a time of day", "08:00", parseTimeOfDay);
 
 export const scheduleKeys = () =>
   z.strictObject({
@@ -39,16 +30,12 @@ export const scheduleKeys = () =>
   });
 
 /** An IANA name that this system knows. */
-export const timeZone = () =>
-  z
-    .string()
-    .transform((text, context) => {
-      if (isTimeZone(text)) return text;
-      const remedy = 'write one such as "Europe/Vienna" or "UTC"';
-      context.addIssue({ code: "custom", message: `"${text}" is not a time zone known here`, params: { remedy } });
-      return z.NEVER;
-    })
-    .meta({ kind: "a time zone", example: "Europe/Vienna" } satisfies ScalarKind);
+function parseTimeZone(text: string): Parsed<string> {
+  if (isTimeZone(text)) return { value: text };
+  return fault(`"${text}" is not a time zone known here`, 'write one such as "Europe/Vienna" or "UTC"');
+}
+
+export const timeZone = () => scalar("a time zone", "Europe/Vienna", parseTimeZone);
 
 function isTimeZone(text: string): boolean {
   try {

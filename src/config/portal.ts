@@ -1,39 +1,14 @@
 /** Schema of a portal: the pages of players and operators. */
 import { z } from "zod";
 import { millis } from "../model/units.js";
-import { type CrossProblem, commonKeys, duplicates } from "./common.js";
+import { type CrossProblem, commonKeys, duplicateNames } from "./common.js";
 import { parseOrigin, parseWebSocketUrl } from "./names.js";
 import { type PathContext, pathValue, socketPath } from "./paths.js";
 import { fault, type Parsed } from "./quantities.js";
-import {
-  count,
-  domainName,
-  httpUrl,
-  identifier,
-  ipAddress,
-  percent,
-  type ScalarKind,
-  socketAddress,
-  time,
-} from "./scalars.js";
+import { count, domainName, httpUrl, identifier, ipAddress, percent, scalar, socketAddress, time } from "./scalars.js";
 
-function text<T>(kind: string, example: string, parse: (text: string) => Parsed<T>) {
-  return z
-    .unknown()
-    .transform((input, context): T => {
-      const parsed =
-        typeof input === "string" || typeof input === "number"
-          ? parse(String(input))
-          : fault("this is not text", `write ${kind}, such as "${example}"`);
-      if ("value" in parsed) return parsed.value;
-      context.addIssue({ code: "custom", message: parsed.fault.message, params: { remedy: parsed.fault.remedy } });
-      return z.NEVER;
-    })
-    .meta({ kind, example } satisfies ScalarKind);
-}
-
-const origin = () => text("the origin of a page", "https://portal.a.example", parseOrigin);
-const webSocketUrl = () => text("a WebSocket URL", "wss://sip1.a.example:5443", parseWebSocketUrl);
+const origin = () => scalar("the origin of a page", "https://portal.a.example", parseOrigin);
+const webSocketUrl = () => scalar("a WebSocket URL", "wss://sip1.a.example:5443", parseWebSocketUrl);
 
 /** RFC 7064 §3.1: a host, and a port where it is not that of STUN. */
 function parseStunUri(uri: string): Parsed<string> {
@@ -45,7 +20,7 @@ function parseStunUri(uri: string): Parsed<string> {
   return { value: uri };
 }
 
-const stunUri = () => text("a STUN server", "stun:stun.a.example:3478", parseStunUri);
+const stunUri = () => scalar("a STUN server", "stun:stun.a.example:3478", parseStunUri);
 
 const tlsKeys = (context: PathContext) =>
   z.union([
@@ -59,7 +34,9 @@ const tlsKeys = (context: PathContext) =>
 const sipKeys = () =>
   z.strictObject({
     wss: webSocketUrl().describe("Where browsers reach the SIP proxy."),
-    expires: time().default(millis(3_600_000)).describe("How long SIP credentials that a page was given are good for."),
+    expires: time()
+      .default(millis(600_000))
+      .describe("How long SIP credentials that a page was given are good for; its registration ends with them."),
     stun: z
       .array(stunUri())
       .max(4)
@@ -150,18 +127,8 @@ const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
 export function checkPortal(config: PortalConfig): readonly CrossProblem[] {
   const { listen, tls, publicUrl, sip, sessions, trustedProxies } = config;
   const problems: CrossProblem[] = [
-    ...duplicates(
-      config.watch,
-      "name",
-      (each) => each.name,
-      (index) => ["watch", index, "name"],
-    ),
-    ...duplicates(
-      config.classes,
-      "class",
-      (each) => each.name,
-      (index) => ["classes", index, "name"],
-    ),
+    ...duplicateNames(config.watch, "name", ["watch"]),
+    ...duplicateNames(config.classes, "class", ["classes"]),
   ];
   const { protocol, hostname } = new URL(publicUrl);
   // Browsers keep a cookie that is Secure for plain HTTP only where it cannot leave the machine.

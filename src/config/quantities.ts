@@ -56,8 +56,8 @@ const TIME: Quantity = {
   example: "30 s",
   units: { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 },
   low: 1,
-  high: 366 * 86_400_000,
-  range: "1 ms to 366 d",
+  high: 3660 * 86_400_000,
+  range: "1 ms to 3660 d",
 };
 
 const SIZE: Quantity = {
@@ -93,6 +93,7 @@ export const formatRate = (rate: BitsPerSecond): string =>
 /** The shortest exact text with a unit, as `parseTime` reads it. */
 export const formatTime = (time: Millis): string =>
   grouped(time, [
+    [86_400_000, "d"],
     [3_600_000, "h"],
     [60_000, "min"],
     [1000, "s"],

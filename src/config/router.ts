@@ -1,7 +1,7 @@
 /** Schema of a router: the enforcement point on a Linux gateway. */
 import { z } from "zod";
 import { octets, seconds } from "../model/units.js";
-import { type CrossProblem, commonKeys, duplicates } from "./common.js";
+import { type CrossProblem, commonKeys, duplicateNames } from "./common.js";
 import type { PathContext } from "./paths.js";
 import { checkRsvp, rsvpKeys } from "./rsvp.js";
 import { count, identifier, interfaceName, ipAddress, phb, rate, socketAddress, time } from "./scalars.js";
@@ -102,12 +102,7 @@ export function checkRouter(config: RouterConfig): readonly CrossProblem[] {
     ...checkPurpose(config),
     ...(config.rsvp === undefined ? [] : checkRsvp(config.rsvp, config.pdp !== undefined)),
     ...(config.stamp === undefined ? [] : checkStamp(config.stamp)),
-    ...duplicates(
-      interfaces,
-      "interface",
-      (item) => item.name,
-      (index) => ["kernel", "interfaces", index, "name"],
-    ),
+    ...duplicateNames(interfaces, "interface", ["kernel", "interfaces"]),
     ...interfaces.flatMap((item, index) => {
       if (item.signalling < item.rate) return [];
       const path = ["kernel", "interfaces", index, "signalling"];

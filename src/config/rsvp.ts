@@ -1,26 +1,23 @@
 /** Schema of RSVP on a router: where it is spoken, what it may take, and who is believed. */
 import { z } from "zod";
 import { bitsPerSecond, octets, seconds, type Timestamp, timestamp } from "../model/units.js";
-import { type CrossProblem, duplicates } from "./common.js";
+import { type CrossProblem, duplicateNames, duplicates } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
+import { fault, type Parsed } from "./quantities.js";
 import { admissionKeys, checkAdmission } from "./rsvp-admission.js";
 import { checkEndToEnd, endToEndKeys, sideKey } from "./rsvp-e2e.js";
-import { count, interfaceName, ipAddress, phb, rate, type ScalarKind, size, time } from "./scalars.js";
+import { count, interfaceName, ipAddress, phb, rate, scalar, size, time } from "./scalars.js";
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
 
 /** A point in time. Without an offset it would mean another moment on another machine. */
-const instant = () =>
-  z
-    .unknown()
-    .transform((input, issues): Timestamp => {
-      const at = typeof input === "string" && INSTANT.test(input) ? Date.parse(input) : Number.NaN;
-      if (at >= 0) return timestamp(at);
-      const params = { remedy: 'write one such as "2026-01-31T12:00:00Z"' };
-      issues.addIssue({ code: "custom", message: "this is not a date and time with its offset", params });
-      return z.NEVER;
-    })
-    .meta({ kind: "a date and time", example: "2026-01-31T12:00:00Z" } satisfies ScalarKind);
+function parseInstant(text: string): Parsed<Timestamp> {
+  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN;
+  if (at >= 0) return { value: timestamp(at) };
+  return fault("this is not a date and time with its offset", 'write one such as "2026-01-31T12:00:00Z"');
+}
+
+const instant = () => scalar("a date and time", "2026-01-31T12:00:00Z", parseInstant);
 
 const interfaceKeys = () =>
   z.strictObject({
@@ -97,12 +94,7 @@ const [REFRESH_MIN, REFRESH_MAX] = [500, 300_000];
 export function checkRsvp(rsvp: RsvpConfig, isEdge: boolean): readonly CrossProblem[] {
   const { interfaces, keys, aggregates } = rsvp;
   return [
-    ...duplicates(
-      interfaces,
-      "interface",
-      ({ name }) => name,
-      (index) => ["rsvp", "interfaces", index, "name"],
-    ),
+    ...duplicateNames(interfaces, "interface", ["rsvp", "interfaces"]),
     ...duplicates(
       keys,
       "key",

@@ -23,7 +23,8 @@ export interface ScalarKind extends Record<string, unknown> {
   readonly example: string;
 }
 
-function scalar<T>(kind: string, example: string, parse: (text: string) => Parsed<T>) {
+/** A value that `parse` reads from its text. */
+export function scalar<T>(kind: string, example: string, parse: (text: string) => Parsed<T>) {
   return z
     .unknown()
     .transform((input, context): T => {

@@ -1,7 +1,7 @@
 /** Schema and checks of what agents may name in their descriptions (`a=sluice-class`), and of who may name it. */
 import { z } from "zod";
 import { MEDIA_SECURITY } from "../model/quality.js";
-import { type CrossProblem, duplicates } from "./common.js";
+import { type CrossProblem, duplicateNames, duplicates } from "./common.js";
 import { identifier, percent, rate, time } from "./scalars.js";
 import { unknownName } from "./unknown-name.js";
 
@@ -59,12 +59,7 @@ export function checkSessionClasses({ classes, sessionClasses, rules }: Parts): 
   const services = new Set(classes.map(({ name }) => name));
   const known = new Set(sessionClasses.map(({ name }) => name));
   return [
-    ...duplicates(
-      sessionClasses,
-      "session class",
-      ({ name }) => name,
-      (index) => ["sessionClasses", index, "name"],
-    ),
+    ...duplicateNames(sessionClasses, "session class", ["sessionClasses"]),
     ...sessionClasses.flatMap((item, index) =>
       unknownName("class", item.class, services, ["sessionClasses", index, "class"]),
     ),

@@ -4,7 +4,7 @@ import { millis } from "../model/units.js";
 import { type CrossProblem, duplicates } from "./common.js";
 import type { SocketAddress } from "./names.js";
 import { type PathContext, pathValue } from "./paths.js";
-import { count, socketAddress, time } from "./scalars.js";
+import { count, ipAddress, socketAddress, time } from "./scalars.js";
 
 /** Most listeners of one kind. */
 const LISTENERS = 16;
@@ -55,6 +55,13 @@ export const webSocketKeys = (context: PathContext) =>
         .min(1)
         .max(64)
         .describe("Pages whose scripts may connect; others get 403. `*` is every page."),
+      trustedProxies: z
+        .array(ipAddress())
+        .max(64)
+        .default([])
+        .describe(
+          "Addresses of HTTP proxies whose X-Forwarded-For is believed, as something that ends TLS; by it sources are told apart.",
+        ),
       path: webSocketPath().default("/sip").describe("Path of the WebSocket's URL."),
     })
     .optional();

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { millis } from "../model/units.js";
 import type { CrossProblem } from "./common.js";
 import { type PathContext, pathValue } from "./paths.js";
-import { count, httpUrl, time } from "./scalars.js";
+import { count, httpUrl, ipPrefix, time } from "./scalars.js";
 
 const ALGORITHMS = ["SHA-256", "SHA-512-256", "MD5"] as const;
 
@@ -23,7 +23,7 @@ const registrarKeys = () =>
         .describe("Registrations are proven by a password; without it everybody is believed, as tests may want."),
       algorithms: algorithms(["SHA-256"]).describe("Digests offered to telephones, the most wanted first."),
       webAlgorithms: algorithms(["MD5"]).describe(
-        "Digests offered on WebSockets; browsers' SIP libraries know MD5 only, and their passwords live for minutes.",
+        "Digests offered on WebSockets; browsers' SIP libraries know MD5 only, and their passwords live for minutes (the portal's `sip.expires`).",
       ),
       minExpires: time().default(millis(30_000)).describe("Registrations for a shorter time are answered 423."),
       maxExpires: time().default(millis(3_600_000)).describe("Longest time that a registration is good for."),
@@ -44,12 +44,17 @@ export const sipUserKeys = (context: PathContext) => ({
     .describe("File with the secret that the portal shares, whose users log in with credentials that it hands out."),
   requireAuth: z
     .boolean()
-    .default(false)
+    .optional()
     .describe(
-      "Requests in the name of a user of these domains are proven too (407), unless its own connection or place brings them.",
+      "Requests in the name of a user of these domains are proven too (407), unless its own connection or place brings them. Left out: yes, where `registrar` authenticates.",
     ),
   directory: httpUrl().optional().describe("Resource that nick names of users are looked up under."),
   dns: z.boolean().default(false).describe("Other domains are found by the DNS (RFC 3263) where `routes` has none."),
+  dnsPrefixes: z
+    .array(ipPrefix())
+    .max(64)
+    .default([])
+    .describe("Addresses that are not public, to which the DNS may lead all the same."),
   flowGrace: time()
     .default(millis(10_000))
     .describe("Time for an agent to come back whose connection has closed; then its sessions end."),
@@ -62,23 +67,29 @@ export type SipUsersConfig = z.output<ReturnType<typeof sipUsersSchema>>;
 
 /** @param sip - `sip` of a proxy's file */
 export function checkSipUsers(sip: SipUsersConfig): readonly CrossProblem[] {
-  const { registrar, accounts, secret } = sip;
+  const { registrar, accounts, secret, dns, dnsPrefixes } = sip;
   const problem = (key: string, message: string, remedy: string): CrossProblem => ({
     path: ["sip", ...key.split(".")],
     message,
     remedy,
   });
+  const problems: CrossProblem[] = [];
+  if (!dns && dnsPrefixes.length > 0) {
+    problems.push(problem("dnsPrefixes", "the DNS is not asked", "add `dns: true`, or take it out"));
+  }
   if (registrar === undefined) {
     const idle = (["accounts", "secret", "directory"] as const).filter((key) => sip[key] !== undefined);
-    return idle.map((key) =>
-      problem(key, `${key} is of no use without a registrar`, "add `registrar: {}`, or take it out"),
-    );
+    return [
+      ...problems,
+      ...idle.map((key) =>
+        problem(key, `${key} is of no use without a registrar`, "add `registrar: {}`, or take it out"),
+      ),
+    ];
   }
-  const problems: CrossProblem[] = [];
   if (registrar.authenticate && accounts === undefined && secret === undefined) {
     problems.push(problem("registrar", "nobody could register: there are no passwords", "add `secret`, or `accounts`"));
   }
-  if (sip.requireAuth && !registrar.authenticate) {
+  if (sip.requireAuth === true && !registrar.authenticate) {
     problems.push(problem("requireAuth", "nothing is authenticated", "take `authenticate: false` out of registrar"));
   }
   const { minExpires, defaultExpires, maxExpires } = registrar;

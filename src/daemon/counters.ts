@@ -1,4 +1,5 @@
-/** What a SIP proxy and a portal count, a row for each. */
+/** What a SIP proxy, a portal and a directory of nick names count, a row for each. */
+import type { DirectoryServer } from "../clearinghouse/directory/directory-server.js";
 import type { CounterView, PortalView } from "../control/counter-views.js";
 import type { ProxyCore } from "../sip/proxy/core.js";
 import type { UserServices } from "../sip/proxy/user-services.js";
@@ -34,6 +35,10 @@ export function portalCounters({ users, logins, pages, connections, counters }: 
     ),
   ];
 }
+
+/** None where there is no directory. */
+export const directoryCounters = (directory: Pick<DirectoryServer, "counters"> | undefined): readonly CounterView[] =>
+  directory === undefined ? [] : rows("directory", "counter", { ...directory.counters });
 
 const rows = (
   about: string,

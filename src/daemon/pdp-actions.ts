@@ -11,7 +11,7 @@ import type { SessionStore } from "../pdp/session-store.js";
 export interface PdpActionParts {
   readonly config: Pick<PdpConfig, "classes">;
   readonly service: Pick<SessionService, "get" | "endByServer">;
-  readonly store: Pick<SessionStore, "findByCallId">;
+  readonly store: Pick<SessionStore, "ofCallId">;
   readonly keeper: Pick<PoolKeeper, "planResize" | "resize">;
 }
 
@@ -20,13 +20,14 @@ export const pdpActions = (parts: PdpActionParts): Readonly<Record<string, Contr
   "sessions/end": (query) => endSession(parts, query),
 });
 
-/** Undefined for a call that this server does not know. @throws SystemError CONTROL_QUERY */
-async function endSession({ service, store }: PdpActionParts, { callId = "", cause }: ControlQuery): Promise<unknown> {
+/** The newest of a call, or the one that is named. Undefined for one that this server does not know. @throws SystemError CONTROL_QUERY */
+async function endSession({ service, store }: PdpActionParts, query: ControlQuery): Promise<unknown> {
+  const { callId = "", session, cause } = query;
   if (cause !== "left") {
     const remedy = "sessions can be ended here because a party left: cause=left";
     throw new SystemError("CONTROL_QUERY", `"${cause ?? ""}" is no cause for a session to end`, { remedy });
   }
-  const record = store.findByCallId(callId);
+  const record = store.ofCallId(callId).find(({ id }) => session === undefined || id === session);
   if (record === undefined) return undefined;
   await service.endByServer(record.id, cause);
   return { session: record.id };

@@ -7,13 +7,15 @@ import { recordView } from "../pdp/usage-record-view.js";
 import type { UsageRecords } from "../pdp/usage-records.js";
 
 /** @throws SystemError CONTROL_QUERY */
-export function recordsView(records: UsageRecords, { user, before, limit }: ControlQuery): readonly RecordView[] {
-  const query = {
+export function recordsView(records: UsageRecords, query: ControlQuery): readonly RecordView[] {
+  const { user, before, session, limit } = query;
+  const wanted = {
     ...(user === undefined ? {} : { user }),
     ...(before === undefined ? {} : { before: timeOf(before) }),
+    ...(session === undefined ? {} : { session }),
     ...(limit === undefined ? {} : { limit: wholeOf("limit", limit) }),
   };
-  return records.list(query).map(recordView);
+  return records.list(wanted).map(recordView);
 }
 
 const timeOf = (text: string): Timestamp => timestamp(wholeOf("before", text));

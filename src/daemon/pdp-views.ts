@@ -4,6 +4,8 @@ import type { ControlQuery } from "../control/server.js";
 import type { ExplainView, PeerView, PolicyView, PoolView, SessionView, UsageView } from "../control/views.js";
 import { CLIENT_TYPE_DIFFSERV } from "../cops/codec/codes.js";
 import type { PdpPeer } from "../cops/endpoint/pdp-peer.js";
+import { normalAor } from "../model/address-of-record.js";
+import { SystemError } from "../model/errors.js";
 import { describeFlow } from "../model/flow.js";
 import { dscpOf } from "../model/phb.js";
 import { parseSessionId } from "../model/session.js";
@@ -14,7 +16,7 @@ import type { AdmissionLedger } from "../pdp/ledger.js";
 import type { Liveness } from "../pdp/liveness/liveness.js";
 import type { PoolKeeper } from "../pdp/pools/pool-keeper.js";
 import type { RouterLink } from "../pdp/router/router-link.js";
-import type { SessionRecord } from "../pdp/session-record.js";
+import { isLive, type SessionRecord } from "../pdp/session-record.js";
 import type { SessionService } from "../pdp/session-service.js";
 import type { SessionStore } from "../pdp/session-store.js";
 import type { SipLink } from "../pdp/sip/sip-link.js";
@@ -39,7 +41,7 @@ export function pdpViews(parts: PdpParts) {
   const { store, sip, router } = parts;
   return {
     show: {
-      sessions: ({ callId }: ControlQuery) => sessionsOf(parts, callId).map((record) => sessionView(parts, record)),
+      sessions: (query: ControlQuery) => sessionsOf(parts, query).map((record) => sessionView(parts, record)),
       policies: () => policies(parts),
       pools: () => pools(parts),
       communities: () => communities(parts),
@@ -54,11 +56,16 @@ export function pdpViews(parts: PdpParts) {
   };
 }
 
-/** Of one call, or the latest of all. */
-function sessionsOf({ store }: PdpParts, callId: string | undefined): readonly SessionRecord[] {
-  if (callId === undefined) return store.recent(RECENT);
-  const record = store.findByCallId(callId);
-  return record === undefined ? [] : [record];
+/** @throws SystemError CONTROL_QUERY */
+function sessionsOf({ store, service }: PdpParts, { callId, user, live }: ControlQuery): readonly SessionRecord[] {
+  if (callId !== undefined) return store.ofCallId(callId);
+  if (user === undefined && live === undefined) return store.recent(RECENT);
+  if (live !== "1") {
+    const remedy = "sessions of a user are shown as long as they live: live=1";
+    throw new SystemError("CONTROL_QUERY", "sessions of the past are not looked up by user", { remedy });
+  }
+  if (user === undefined) return service.live().filter(isLive);
+  return user.split(" ").flatMap((each) => service.liveOf(normalAor(each)));
 }
 
 const sessionView = (parts: PdpParts, record: SessionRecord): SessionView => ({

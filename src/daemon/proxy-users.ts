@@ -59,7 +59,7 @@ function authenticationOf(
     credentials,
     algorithms,
     webAlgorithms,
-    always: sip.requireAuth,
+    always: sip.requireAuth ?? true,
   };
 }
 

@@ -11,6 +11,8 @@ import type { SessionId } from "../model/session.js";
 import { EventLog } from "../telemetry/event-log.js";
 
 export interface RunningRole {
+  /** Reads again what may be replaced while the role runs. */
+  reload(): void;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export interface RoleContext<Config extends RoleConfig> {
   readonly clock: Clock;
   readonly cleanup: Cleanup;
   readonly events: EventLog;
+  /** A step of `reload`. */
+  readonly onReload: (step: () => void) => void;
   /** A file in the role's state directory. */
   readonly statePath: (file: string) => string;
 }
@@ -44,16 +48,22 @@ export async function buildRole<Config extends RoleConfig>(
   build: (context: RoleContext<Config>) => Promise<void>,
 ): Promise<RunningRole> {
   const cleanup = new Cleanup();
+  const reloads: (() => void)[] = [];
+  const onReload = (step: () => void): void => void reloads.push(step);
   try {
     const events = new EventLog({ directory: config.state, log });
     cleanup.add(() => events.close());
     const statePath = (file: string) => join(config.state, file);
-    await build({ config, log, clock: SYSTEM_CLOCK, cleanup, events, statePath });
+    await build({ config, log, clock: SYSTEM_CLOCK, cleanup, events, onReload, statePath });
   } catch (error) {
     await cleanup.run();
     throw error;
   }
-  return { close: () => cleanup.run() };
+  const reload = (): void => {
+    if (reloads.length === 0) log.warn("role.reload.unsupported");
+    for (const step of reloads) step();
+  };
+  return { reload, close: () => cleanup.run() };
 }
 
 export interface ControlRoutes {

@@ -16,6 +16,8 @@ import { seconds } from "../model/units.js";
 import { addFlowCounters, ZERO_FLOW_COUNTERS } from "../model/usage.js";
 import { formatSignalAddress } from "../osp/codec/fields.js";
 import { loadSigner } from "../osp/token/signer.js";
+import { expiryProblems, expiryWarnings } from "./certificate-expiry.js";
+import { directoryCounters } from "./counters.js";
 import { buildRole, openControl, type RoleContext, type RunningRole } from "./role.js";
 
 export const runClearinghouse = (config: ClearinghouseConfig, log: Logger): Promise<RunningRole> =>
@@ -58,12 +60,18 @@ async function build(context: RoleContext<ClearinghouseConfig>): Promise<void> {
   });
   await server.listen();
   cleanup.add(() => server.close());
-  await openDirectory(context);
+  const directory = await openDirectory(context);
   const since = clock.now();
+  const expiry = {
+    what: "the signing certificate",
+    until: signer.certificate.notAfter,
+    effect: "policy servers refuse its tokens",
+  };
   await openControl(context, {
     show: {
       usage: () => server.usage().map(usageView),
       records: () => server.settled().map(settledView),
+      counters: () => directoryCounters(directory),
       peers: () =>
         server.peers().map(
           ({ id, lastAddress, lastSeen }): PeerView => ({
@@ -75,7 +83,8 @@ async function build(context: RoleContext<ClearinghouseConfig>): Promise<void> {
           }),
         ),
     },
-    problems: () => [],
+    problems: () => expiryProblems(expiry, clock.now()),
+    warnings: () => expiryWarnings(expiry, clock.now()),
   });
 }
 
@@ -85,8 +94,8 @@ async function openDirectory({
   clock,
   cleanup,
   statePath,
-}: RoleContext<ClearinghouseConfig>): Promise<void> {
-  if (config.directory === undefined) return;
+}: RoleContext<ClearinghouseConfig>): Promise<DirectoryServer | undefined> {
+  if (config.directory === undefined) return undefined;
   const { listen, clients } = config.directory;
   const names = new NickNames(statePath("directory.db"), clock);
   cleanup.add(() => names.close());
@@ -97,6 +106,7 @@ async function openDirectory({
   const directory = new DirectoryServer({ listen, clients: rules, names, clock, log });
   await directory.listen();
   cleanup.add(() => directory.close());
+  return directory;
 }
 
 function usageView(record: UsageRecord): UsageView {

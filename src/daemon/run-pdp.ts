@@ -6,7 +6,6 @@ import { PdpServer } from "../cops/endpoint/pdp-server.js";
 import { formatEndpoint, parsePrefix } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { dscpOf } from "../model/phb.js";
-import { seconds } from "../model/units.js";
 import { AdmissionLedger } from "../pdp/ledger.js";
 import { liveView } from "../pdp/liveness/live-view.js";
 import type { Liveness } from "../pdp/liveness/liveness.js";
@@ -32,6 +31,7 @@ import { recordPools } from "./pdp-pool-history.js";
 import { type Measurements, openMeasurements } from "./pdp-quality.js";
 import { recordsView } from "./pdp-records.js";
 import { openReservations } from "./pdp-reservations.js";
+import { keepPruned } from "./pdp-retention.js";
 import { policyTunnels, poolMap } from "./pdp-tunnels.js";
 import { type PdpParts, pdpViews } from "./pdp-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
@@ -45,7 +45,8 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const { config, log, clock, cleanup, events, statePath } = context;
   const store = new SessionStore(statePath("pdp.db"));
   cleanup.add(() => store.close());
-  keepPruned(store, context);
+  const records = new UsageRecords(store.database);
+  keepPruned(context, { store, records });
   const { authority, usage } = openAuthority(context, store);
   const ledger = new AdmissionLedger([...config.pools, ...config.links]);
   const exchange = exchangeLog(events, "COPS", formatEndpoint(config.cops.listen.address, config.cops.listen.port));
@@ -53,7 +54,6 @@ async function build(context: RoleContext<PdpConfig>): Promise<void> {
   const reservations = openReservations(context, { events: () => keeper, reserve });
   const measurements = openMeasurements(context);
   const liveness: Liveness = openLiveness(context, () => service);
-  const records = new UsageRecords(store.database);
   const router: RouterLink = new RouterLink({
     ...routerPolicy(config),
     ...measurements.router,
@@ -220,15 +220,4 @@ function isOfRouter({ from, to }: PdpConfig["pools"][number], { access, communit
 /** Work that nobody waits for. */
 function reported(work: Promise<void>, log: Logger, event: string): void {
   work.catch((error: unknown) => log.error(event, { error }));
-}
-
-/** Closed and refused sessions are explained for so long. */
-const RETENTION = seconds(90 * 86_400);
-const PRUNE_EVERY = seconds(6 * 3600);
-
-function keepPruned(store: SessionStore, context: RoleContext<PdpConfig>): void {
-  const { clock, cleanup } = context;
-  store.prune(clock.now() - RETENTION);
-  const timer = clock.after(PRUNE_EVERY, () => keepPruned(store, context));
-  cleanup.add(() => timer.cancel());
 }

@@ -1,10 +1,8 @@
 /** Composition root of the portal. */
-import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { PortalConfig } from "../config/portal.js";
 import { SystemError } from "../model/errors.js";
 import type { Logger } from "../model/log.js";
-import { timestamp } from "../model/units.js";
 import { Pages } from "../portal/http/pages.js";
 import { Portal } from "../portal/portal.js";
 import { DirectoryClient } from "../portal/presence/directory-client.js";
@@ -12,9 +10,9 @@ import { RoleClient } from "../portal/roles/role-client.js";
 import { SessionStore } from "../portal/sessions/session-store.js";
 import { shortLivedCredentials } from "../sip/auth/short-lived.js";
 import { BUILT_PAGES } from "./built-pages.js";
-import { DAY_MS, EXPIRY_WARNING_DAYS } from "./certificate-expiry.js";
 import { portalCounters } from "./counters.js";
 import { buildRole, openControl, type RoleContext, type RunningRole } from "./role.js";
+import { openTlsFiles, tlsHealth } from "./served-tls.js";
 import { readSharedSecret } from "./shared-secret.js";
 
 /** For `sluice portal passwd`: what goes into `password:` of the file of accounts. */
@@ -28,9 +26,9 @@ async function build(context: RoleContext<PortalConfig>): Promise<void> {
   const pages = new Pages(config.pages ?? BUILT_PAGES);
   const store = new SessionStore(statePath("portal.db"));
   cleanup.add(() => store.close());
-  const tls = readTls(config);
+  const tls = openTlsFiles(context, config.tls);
   const portal = new Portal({
-    tls,
+    tls: tls?.pair ?? "none",
     publicUrl: config.publicUrl,
     trustedProxies: config.trustedProxies,
     domain: config.domain,
@@ -51,30 +49,16 @@ async function build(context: RoleContext<PortalConfig>): Promise<void> {
   });
   cleanup.add(() => portal.close());
   await portal.listen(config.listen);
-  const expiry = tls === "none" ? undefined : expiryOf(tls.certificate);
+  tls?.watch((pair) => portal.replaceTls(pair));
+  const health = tlsHealth(tls, { what: "the certificate", effect: "browsers refuse the page" }, clock);
   await openControl(context, {
     show: {
-      portal: () => ({ ...portal.view(), ...(expiry === undefined ? {} : { certificateUntil: timestamp(expiry) }) }),
+      portal: () => ({ ...portal.view(), ...(tls === undefined ? {} : { certificateUntil: tls.pair.until }) }),
       counters: () => portalCounters(portal.view()),
     },
-    problems: () => [...portal.problems(), ...certificateProblems(expiry, clock.now())],
-    warnings: () => certificateWarnings(expiry, clock.now()),
+    problems: () => [...portal.problems(), ...health.problems()],
+    warnings: health.warnings,
   });
-}
-
-/** When the certificate runs out. Key and certificate were found to fit before. */
-const expiryOf = (pem: Buffer): number => Date.parse(new X509Certificate(pem).validTo);
-
-const certificateProblems = (expiry: number | undefined, now: number): readonly string[] =>
-  expiry !== undefined && expiry <= now ? ["the certificate has run out: browsers refuse the page"] : [];
-
-function certificateWarnings(expiry: number | undefined, now: number): readonly string[] {
-  if (expiry === undefined || expiry <= now || expiry - now > EXPIRY_WARNING_DAYS * DAY_MS) return [];
-  return [`the certificate runs out in ${Math.floor((expiry - now) / DAY_MS)} days`];
-}
-
-function readTls({ tls }: PortalConfig) {
-  return tls === "none" ? tls : { key: readOctets(tls.key), certificate: readOctets(tls.certificate) };
 }
 
 function readSecret(path: string): string {

@@ -2,6 +2,8 @@
 import type { ProxyConfig } from "../config/proxy.js";
 import { DEFAULT_COPS_LIMITS } from "../cops/endpoint/limits.js";
 import { PepClient } from "../cops/endpoint/pep-client.js";
+import type { KeyPair } from "../http/key-pair.js";
+import { parsePrefix } from "../model/ip.js";
 import type { Logger } from "../model/log.js";
 import { DialogStore } from "../pep/sip/dialog-store.js";
 import { registrationView } from "../pep/sip/registration-view.js";
@@ -14,12 +16,13 @@ import { ProxyCore } from "../sip/proxy/core.js";
 import { dnsResolver } from "../sip/proxy/dns-resolver.js";
 import type { ProxyOptions, RoutingTable } from "../sip/proxy/options.js";
 import type { SipTimers } from "../sip/transaction/timers.js";
-import { Transports, type WebSocketListener } from "../sip/transport/transports.js";
+import { Transports } from "../sip/transport/transports.js";
 import { proxyCounters } from "./counters.js";
 import { policyServerProblems, policyServerView, RECONNECT } from "./policy-client.js";
 import { openUserServices } from "./proxy-users.js";
 import { sessionView } from "./proxy-views.js";
 import { buildRole, exchangeLog, openControl, type RoleContext, type RunningRole } from "./role.js";
+import { openTlsFiles, tlsHealth } from "./served-tls.js";
 
 export const runProxy = (config: ProxyConfig, log: Logger): Promise<RunningRole> => buildRole(config, log, build);
 
@@ -42,8 +45,11 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
       exchangeLog(events, "COPS", ends.local)(session, message, action, ends.remote);
     },
   });
-  const transport = await openTransports(context);
+  const tls = openTlsFiles(context, config.sip.websocket?.tls);
+  const transport = await openTransports(context, tls?.pair);
+  tls?.watch((pair) => transport.replaceTls(pair));
   const users = openUserServices(context);
+  if (users !== undefined) transport.keepOnly((flow) => users.registrar.onFlow(flow).length > 0);
   const core = new ProxyCore({
     transport,
     clock,
@@ -73,6 +79,8 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
   const connected = client;
   cleanup.add(() => connected.close());
   pep.start(connected, core);
+  const certificate = { what: "the certificate of the WebSocket", effect: "browsers refuse to connect" };
+  const health = tlsHealth(tls, certificate, clock);
   await openControl(context, {
     show: {
       sessions: () => pep.dialogs().map(sessionView),
@@ -80,17 +88,21 @@ async function build(context: RoleContext<ProxyConfig>): Promise<void> {
       registrations: () => (users?.registrar.all() ?? []).map(registrationView),
       counters: () => proxyCounters({ core, transport, users }),
     },
-    problems: () => policyServerProblems(connected),
+    problems: () => [...policyServerProblems(connected), ...health.problems()],
+    warnings: health.warnings,
   });
 }
 
-async function openTransports({ config, log, clock, cleanup }: RoleContext<ProxyConfig>): Promise<Transports> {
+async function openTransports(
+  { config, log, clock, cleanup }: RoleContext<ProxyConfig>,
+  tls: KeyPair | undefined,
+): Promise<Transports> {
   const { listen, tcp, websocket, connections } = config.sip;
   const { most, perSource, perMinute, messageTime, idle } = connections;
   const transports = await Transports.open({
     addresses: listen,
     tcp,
-    webSocket: websocket === undefined ? undefined : webSocketListener(websocket),
+    webSocket: websocket === undefined ? undefined : { ...websocket, addresses: websocket.listen, tls },
     clock,
     logger: log,
     limits: { connections: most, perSource, perMinute, messageTime, idle },
@@ -98,16 +110,6 @@ async function openTransports({ config, log, clock, cleanup }: RoleContext<Proxy
   cleanup.add(() => transports.close());
   return transports;
 }
-
-const webSocketListener = ({
-  listen,
-  tls,
-  ...rules
-}: NonNullable<ProxyConfig["sip"]["websocket"]>): WebSocketListener => ({
-  ...rules,
-  addresses: listen,
-  ...(tls === "none" ? {} : { tls }),
-});
 
 /** Next hops that are names. */
 function resolving({ config, clock }: RoleContext<ProxyConfig>, transport: Transports): Pick<ProxyOptions, "resolver"> {
@@ -130,5 +132,6 @@ function routingTable({ sip }: ProxyConfig): RoutingTable {
         return uri === undefined ? [] : [[name, { host: uri.host, port: uri.port }] as const];
       }),
     );
-  return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes), dns: sip.dns };
+  const dnsPrefixes = sip.dnsPrefixes.flatMap((text) => parsePrefix(text) ?? []);
+  return { domains: sip.domains, users: hops(sip.users), routes: hops(sip.routes), dns: sip.dns, dnsPrefixes };
 }

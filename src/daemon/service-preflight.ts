@@ -1,10 +1,12 @@
 /** What `sluice doctor` finds about the files of a SIP proxy and of a portal. Changes nothing. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import type { RoleConfig } from "../config/load.js";
 import type { PortalConfig } from "../config/portal.js";
 import type { ProxyConfig } from "../config/proxy.js";
 import { readSipAccounts } from "../config/sip-accounts.js";
+import { type KeyPairPaths, readKeyPair } from "../http/key-pair.js";
 import { type Finding, fault, fine } from "../kernel/preflight/finding.js";
 import { SluiceError } from "../model/errors.js";
 import { readAccounts } from "../portal/accounts/accounts.js";
@@ -38,48 +40,54 @@ function examineProxy({ sip }: ProxyConfig, now: number): readonly Finding[] {
   ];
 }
 
-function examinePortal({ tls, secret, accounts, pages }: PortalConfig, now: number): readonly Finding[] {
+function examinePortal({ tls, publicUrl, secret, accounts, pages }: PortalConfig, now: number): readonly Finding[] {
   return [
-    ...(tls === "none" ? [] : [examineTls("portal.tls", tls, now)]),
+    ...(tls === "none" ? [] : [examineTls("portal.tls", tls, now, hostOf(publicUrl))]),
     examineSecret("portal.secret", secret),
     examineAccounts("portal.accounts", accounts, () => readAccounts(accounts).size),
     examinePages(pages ?? BUILT_PAGES),
   ];
 }
 
-interface TlsFiles {
-  readonly key: string;
-  readonly certificate: string;
+/** @param host - what browsers address the role by, where its file says so */
+function examineTls(id: string, paths: KeyPairPaths, now: number, host?: string): Finding {
+  try {
+    const { certificate, until } = readKeyPair(paths);
+    return (
+      examineNames(id, paths.certificate, new X509Certificate(certificate), host) ??
+      examineExpiry(id, paths.certificate, until, now)
+    );
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const { message: what, remedy = "", cause } = error;
+    const detail = cause === undefined ? "" : String(cause);
+    return fault({ id, severity: "error", what, why: DEAD_START, remedy, detail });
+  }
 }
 
-function examineTls(id: string, { key, certificate }: TlsFiles, now: number): Finding {
-  const wrong = (what: string, remedy: string, detail = ""): Finding =>
-    fault({ id, severity: "error", what, why: DEAD_START, remedy, detail });
-  const [keyPem, certificatePem] = [readOctets(key), readOctets(certificate)];
-  for (const [file, found] of [
-    [key, keyPem],
-    [certificate, certificatePem],
-  ] as const) {
-    if (typeof found === "string")
-      return wrong(`${file} cannot be read`, `ls -l ${file}: correct its path or its rights`, found);
-  }
-  const pair = readPair(keyPem as Buffer, certificatePem as Buffer);
-  if (typeof pair === "string") {
-    return wrong(
-      `${key} and ${certificate} are no key and certificate`,
-      `openssl x509 -noout -subject -in ${certificate}`,
-      pair,
-    );
-  }
-  if (!pair.fits) {
-    const what = `the key in ${key} is not that of the certificate in ${certificate}`;
-    return wrong(what, "have the certificate made anew for this key; it stands first in its file");
-  }
-  return examineExpiry(id, certificate, pair.until, now);
+/** Browsers do not look at the common name: they want subjectAltName. */
+function examineNames(id: string, file: string, certificate: X509Certificate, host?: string): Finding | undefined {
+  const names = certificate.subjectAltName;
+  if (names !== undefined && (host === undefined || isFor(certificate, host))) return undefined;
+  const wanted = host === undefined ? "DNS:NAME" : `${isIP(host) === 0 ? "DNS" : "IP"}:${host}`;
+  return fault({
+    id,
+    severity: "error",
+    what: `the certificate in ${file} is not for ${host ?? "any name"}`,
+    why: "browsers refuse to connect",
+    remedy: `have one made with the subjectAltName ${wanted}`,
+    detail: `it has ${names ?? "no subjectAltName"}`,
+  });
+}
+
+function isFor(certificate: X509Certificate, host: string): boolean {
+  const isAddress = isIP(host) !== 0;
+  const name = isAddress ? certificate.checkIP(host) : certificate.checkHost(host, { subject: "never" });
+  return name !== undefined;
 }
 
 function examineExpiry(id: string, certificate: string, until: number, now: number): Finding {
-  const remedy = "have a new one made for the same key, and start the role again";
+  const remedy = "put a new one there; a role that runs takes it within a minute";
   const why = "browsers refuse to connect";
   if (until <= now) {
     return fault({ id, severity: "error", what: `the certificate in ${certificate} has run out`, why, remedy });
@@ -89,16 +97,6 @@ function examineExpiry(id: string, certificate: string, until: number, now: numb
     return fine(id, `key and certificate in ${certificate} belong together, for ${days} days`);
   const what = `the certificate in ${certificate} runs out in ${days} days`;
   return fault({ id, severity: "warning", what, why: `${why} from then on`, remedy });
-}
-
-/** A text says what was wrong. */
-function readPair(key: Buffer, certificate: Buffer): { readonly fits: boolean; readonly until: number } | string {
-  try {
-    const parsed = new X509Certificate(certificate);
-    return { fits: parsed.checkPrivateKey(createPrivateKey(key)), until: Date.parse(parsed.validTo) };
-  } catch (error) {
-    return String(error);
-  }
 }
 
 function examineSecret(id: string, file: string): Finding {
@@ -128,6 +126,9 @@ function examinePages(directory: string): Finding {
   const what = `there is no built page in ${directory}`;
   return fault({ id, severity: "error", what, why: DEAD_START, remedy: "npm run build", detail });
 }
+
+/** Without the brackets of an IPv6 address. */
+const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, "");
 
 /** A text says what was wrong with it. */
 function attempt(work: () => number): number | string {

@@ -274,6 +274,14 @@ rules: []
       ],
     ],
     [
+      "times that are no text",
+      (text) => text.replace('"08:00"', "[8]").replace("timeZone: Europe/Vienna", "timeZone: { name: UTC }"),
+      [
+        '23:: pools[1].schedule[0].from: a list does not fit here; write a time of day, such as "08:00"',
+        '24:: timeZone: a group of keys does not fit here; write a time zone, such as "Europe/Vienna"',
+      ],
+    ],
+    [
       "a class that names a pool between communities",
       (text) => text.replace("{ name: voice, phb", "{ name: voice, pool: video, phb"),
       [

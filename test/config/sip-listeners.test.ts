@@ -38,6 +38,7 @@ describe("where a proxy listens", () => {
       tls: { key: "/etc/sluice/key.pem", certificate: "/etc/ssl/cert.pem" },
       origins: ["https://portal.a.example"],
       path: "/sip",
+      trustedProxies: [],
     });
     expect(parsed({ websocket: { ...WEBSOCKET, tls: "none", origins: ["*"] } }).websocket?.tls).toBe("none");
   });

@@ -12,8 +12,8 @@ const read = (written: unknown) => schema.parse(written);
 describe("the users of a proxy", () => {
   it("are none unless the file says so", () => {
     const config = read({});
-    expect(config).toMatchObject({ requireAuth: false, dns: false, flowGrace: 10_000 });
-    expect(config.registrar).toBeUndefined();
+    expect(config).toMatchObject({ dns: false, flowGrace: 10_000 });
+    expect([config.registrar, config.requireAuth]).toEqual([undefined, undefined]);
     expect(checkSipUsers(config)).toEqual([]);
   });
 
@@ -37,6 +37,7 @@ describe("the users of a proxy", () => {
   it.each([
     [{ registrar: {} }, ["sip", "registrar"]],
     [{ secret: "s" }, ["sip", "secret"]],
+    [{ dnsPrefixes: ["10.9.0.0/16"] }, ["sip", "dnsPrefixes"]],
     [{ directory: "http://10.4.0.7/directory" }, ["sip", "directory"]],
     [{ registrar: { authenticate: false }, requireAuth: true }, ["sip", "requireAuth"]],
     [{ registrar: { minExpires: "1 h" }, secret: "s" }, ["sip", "registrar", "defaultExpires"]],
@@ -49,6 +50,7 @@ describe("the users of a proxy", () => {
     { registrar: { algorithms: [] } },
     { flowGrace: 5 },
     { dns: "yes" },
+    { dns: true, dnsPrefixes: ["10.9.0.1/16"] },
   ])("%j is refused", (written) => {
     expect(schema.safeParse(written).success).toBe(false);
   });

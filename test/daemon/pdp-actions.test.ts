@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { pdpActions } from "../../src/daemon/pdp-actions.js";
 import { parseSessionId } from "../../src/model/session.js";
 import { type BitsPerSecond, kilobitsPerSecond } from "../../src/model/units.js";
+import type { SessionRecord } from "../../src/pdp/session-record.js";
 
 const session = parseSessionId("00112233445566ff")!;
 
@@ -15,7 +16,7 @@ function resize(query: Readonly<Record<string, string>>) {
   const actions = pdpActions({
     config: { classes: [] },
     service: { get: () => undefined, endByServer: async () => undefined },
-    store: { findByCallId: () => undefined },
+    store: { ofCallId: () => [] },
     keeper: { planResize: answer("plan"), resize: answer("resize") },
   });
   const action = actions["pools/resize"];
@@ -49,5 +50,29 @@ describe("resizing a pool of a policy server", () => {
     const { calls, done } = resize({ pool: "voice", rate });
     await expect(done).rejects.toMatchObject({ code: "CONTROL_QUERY" });
     expect(calls).toEqual([]);
+  });
+});
+
+describe("ending a session because a party left", () => {
+  const [other, mine] = [parseSessionId("1".repeat(16))!, parseSessionId("2".repeat(16))!];
+
+  async function end(query: Readonly<Record<string, string>>) {
+    const ended: string[] = [];
+    const records = [other, mine].map((id) => ({ id }) as SessionRecord);
+    const actions = pdpActions({
+      config: { classes: [] },
+      service: { get: () => undefined, endByServer: async (id, cause) => void ended.push(`${id} ${cause}`) },
+      store: { ofCallId: (callId) => (callId === "c" ? records : []) },
+      keeper: { planResize: () => undefined, resize: () => undefined },
+    });
+    return { answer: await actions["sessions/end"]?.(query), ended };
+  }
+
+  it("ends the newest of the call, or the one that is named, if it is of that call", async () => {
+    expect(await end({ callId: "c", cause: "left" })).toEqual({ answer: { session: other }, ended: [`${other} left`] });
+    const named = await end({ callId: "c", session: mine, cause: "left" });
+    expect(named).toEqual({ answer: { session: mine }, ended: [`${mine} left`] });
+    expect(await end({ callId: "d", session: mine, cause: "left" })).toEqual({ answer: undefined, ended: [] });
+    await expect(end({ callId: "c", cause: "anger" })).rejects.toMatchObject({ code: "CONTROL_QUERY" });
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type PdpParts, pdpViews } from "../../src/daemon/pdp-views.js";
+import { parseSessionId } from "../../src/model/session.js";
 import { timestamp } from "../../src/model/units.js";
 import { ZERO_FLOW_COUNTERS } from "../../src/model/usage.js";
 import { audio, CALLEE, CALLER, SESSION, Side, sdp } from "../pdp/negotiation/two-servers.js";
@@ -24,6 +25,48 @@ async function viewsOf(...lines: readonly string[]) {
   };
   return pdpViews({ service, store, liveness } as Partial<PdpParts> as PdpParts);
 }
+
+describe("sessions that are asked for", () => {
+  it("are those of a call, one for each side of it", async () => {
+    const side = new Side("originating", { game: 64 });
+    open.push(side);
+    await side.invite(sdp(CALLER, audio(0)));
+    const { service, store } = side;
+    const views = pdpViews({ service, store, liveness: { usageOf: () => undefined } } as Partial<PdpParts> as PdpParts);
+    const record = store.find(SESSION)!;
+    store.save({ ...record, id: parseSessionId("f".repeat(16))!, side: "terminating" });
+    store.save({ ...record, id: parseSessionId("e".repeat(16))!, callId: "another" });
+    const { callId } = record;
+    expect(views.show.sessions({ callId }).map((each) => each.side)).toEqual(
+      expect.arrayContaining(["originating", "terminating"]),
+    );
+    expect(views.show.sessions({ callId })).toHaveLength(2);
+    expect(views.show.sessions({})).toHaveLength(3);
+  });
+
+  it("are those of a user that live, also where a hundred others are newer", async () => {
+    const side = new Side("originating", { game: 64 });
+    open.push(side);
+    await side.invite(sdp(CALLER, audio(0)));
+    const { service, store } = side;
+    const views = pdpViews({ service, store, liveness: { usageOf: () => undefined } } as Partial<PdpParts> as PdpParts);
+    const record = store.find(SESSION)!;
+    for (let n = 0; n < 101; n += 1) {
+      const id = parseSessionId(n.toString(16).padStart(16, "0"))!;
+      store.save({ ...record, id, state: "closed", created: timestamp(record.created + 1 + n) });
+    }
+    expect(views.show.sessions({}).some(({ session }) => session === SESSION)).toBe(false);
+    const user = record.caller;
+    const shown = [{ session: SESSION, state: "authorised" }];
+    expect(views.show.sessions({ user, live: "1" })).toMatchObject(shown);
+    expect(views.show.sessions({ user: `nobody@b.example sip:${user}`, live: "1" })).toMatchObject(shown);
+    expect(views.show.sessions({ live: "1" })).toMatchObject(shown);
+    expect(views.show.sessions({ user: record.callee, live: "1" })).toEqual([]);
+    expect(() => views.show.sessions({ user })).toThrow("by user");
+    await service.release(SESSION, "bye");
+    expect(views.show.sessions({ user, live: "1" })).toEqual([]);
+  });
+});
 
 describe("a session, as it is shown", () => {
   it("has its class and what was granted, and explains how that came", async () => {

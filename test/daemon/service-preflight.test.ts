@@ -11,16 +11,23 @@ let directory: string;
 let files: Record<"key" | "certificate" | "secret" | "accounts" | "sipAccounts" | "pages", string>;
 const place = (name: string): string => join(directory, name);
 
-function makePair(name: string): void {
-  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "100", "-subj", "/CN=x"];
+/** @param names - its subjectAltName; a common name alone if left out */
+function makePair(name: string, names?: string): void {
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "100"];
+  const subject = [
+    "-subj",
+    "/CN=portal.a.example",
+    ...(names === undefined ? [] : ["-addext", `subjectAltName=${names}`]),
+  ];
   const out = ["-keyout", place(`${name}.key`), "-out", place(`${name}.crt`)];
-  execFileSync("openssl", ["req", "-x509", ...kind, ...out], { stdio: "ignore" });
+  execFileSync("openssl", ["req", "-x509", ...kind, ...subject, ...out], { stdio: "ignore" });
 }
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "sluice-service-preflight-"));
-  makePair("one");
-  makePair("other");
+  makePair("one", "DNS:portal.a.example,DNS:*.b.example,IP:192.0.2.8,IP:2001:db8::8");
+  makePair("other", "DNS:portal.a.example");
+  makePair("nameless");
   writeFileSync(place("secret"), "0123456789abcdef\n");
   writeFileSync(place("short"), "0123456789\n\n\n\n\n\n\n\n");
   const password = await hashPassword("correct horse");
@@ -40,9 +47,9 @@ beforeEach(() => {
   };
 });
 
-const portal = () => {
+const portal = (publicUrl = "https://portal.a.example") => {
   const { key, certificate, secret, accounts, pages } = files;
-  return { role: "portal", tls: { key, certificate }, secret, accounts, pages } as unknown as RoleConfig;
+  return { role: "portal", tls: { key, certificate }, publicUrl, secret, accounts, pages } as unknown as RoleConfig;
 };
 const proxy = () => {
   const { key, certificate, secret } = files;
@@ -84,6 +91,33 @@ describe("files of a portal and of a proxy", () => {
     const days = (count: number): number => Date.now() + count * 86_400_000;
     expect(told(proxy(), days(95))[0]).toBe("proxy.tls warning");
     expect(told(proxy(), days(101))[0]).toBe("proxy.tls error");
+  });
+
+  it.each([
+    ["https://portal.a.example:8443", undefined],
+    ["https://web1.b.example", undefined],
+    ["https://192.0.2.8:8443", undefined],
+    ["https://[2001:db8::8]", undefined],
+    ["https://sip1.a.example", "DNS:sip1.a.example"],
+    ["https://b.example", "DNS:b.example"],
+    ["https://192.0.2.9", "IP:192.0.2.9"],
+    ["https://[2001:db8::9]", "IP:2001:db8::9"],
+  ])("a certificate of the portal for %s, which wants %s", (url, wanted) => {
+    const [found] = examineServices(portal(url));
+    if (wanted === undefined) {
+      expect(found).toMatchObject({ id: "portal.tls", severity: "ok" });
+      return;
+    }
+    expect(found).toMatchObject({ id: "portal.tls", severity: "error", why: "browsers refuse to connect" });
+    expect(found?.what).toMatch(/one\.crt is not for /);
+    expect(found?.remedy).toBe(`have one made with the subjectAltName ${wanted}`);
+    expect(found?.detail).toContain("DNS:portal.a.example, DNS:*.b.example");
+  });
+
+  it.each(["portal", "proxy"] as const)("%s: a certificate with a common name alone", (role) => {
+    files = { ...files, key: place("nameless.key"), certificate: place("nameless.crt") };
+    const [found] = examineServices(role === "portal" ? portal() : proxy());
+    expect(found).toMatchObject({ id: `${role}.tls`, severity: "error", detail: "it has no subjectAltName" });
   });
 
   it("a secret that is short, accounts that are none, a page that is not built", () => {
