@@ -4,6 +4,8 @@
 #          SLUICE_SDP_FUZZ_RUNS (default 1000000, two to eight minutes)
 #   kill   kill -9 of a router while it installs, removes and resizes, SLUICE_KILLS times (default 200), with nftables and eBPF
 #   lab    the failure matrix of the lab, SLUICE_LAB_ROUNDS times over (default 5)
+#   timer  session timers of 90 s, routed and direct, in a lab. Of it `npm test` has what needs no such time: test/pdp/liveness,
+#          test/pdp/session-end.test.ts, test/sip/proxy/taken-back.test.ts, test/lab/session-timer-dead.test.ts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh
@@ -26,13 +28,18 @@ lab() {
   done
 }
 
+timer() {
+  SLUICE_SOAK=timer npx --no-install vitest run --project lab test/lab/session-timer.test.ts
+}
+
 case ${1:-all} in
   fuzz) fuzz ;;
   kill) kill_router ;;
   lab) lab ;;
-  all) fuzz && kill_router && lab ;;
+  timer) timer ;;
+  all) fuzz && kill_router && lab && timer ;;
   *)
-    echo "soak: no soak named '$1'; there are: fuzz, kill, lab" >&2
+    echo "soak: no soak named '$1'; there are: fuzz, kill, lab, timer" >&2
     exit 2
     ;;
 esac

@@ -128,7 +128,7 @@ describe("refused calls", () => {
     const second = await lab.lab.call(args);
     expect(second).toMatchObject({ ok: true, status: 503 });
     expect(Number(second.retryAfter), "Retry-After, in seconds").toBeGreaterThan(0);
-    expect(second.warning).toMatch(/^399 \S+ "pool voice is full: [\d.]+ kbit\/s needed, [\d.]+ kbit\/s free"$/);
+    expect(second.warning).toMatch(/^370 \S+ "pool voice is full: [\d.]+ kbit\/s needed, [\d.]+ kbit\/s free"$/);
     const [refusal] = await explained(second.session);
     expect(refusal).toMatchObject({ role: "pol1", reason: "noRoom" });
     expect(second.warning).toContain(refusal?.text);
@@ -193,12 +193,20 @@ describe("an INVITE straight to the callee's proxy", () => {
   ])("%s: 403", async (_name, why, wish) => {
     expect(token, "the token of the genuine call").not.toBe("");
     const began = Date.now();
-    const answer = await probe(lab, SIP2, wish());
+    const answer = await probe(lab, SIP2, { sender: "sip1", ...wish() });
     expect(answer).toMatchObject({ status: 403, warning: expect.stringContaining(why) });
     const reached = (await lab.captures.sip("uas", began)).map(({ text }) => text.split("\r\n", 1)[0]);
     expect(reached, "what reached the callee").toEqual([]);
     await expectNothingLeft(lab);
   });
+});
+
+test("an INVITE in the caller's name straight to the callee's proxy, from where its own proxy is not: 403", async () => {
+  const began = Date.now();
+  const answer = await probe(lab, SIP2, {});
+  expect(answer).toMatchObject({ status: 403, phrase: "From Is Of Elsewhere", warning: "" });
+  expect((await lab.captures.sip("uas", began)).map(({ text }) => text.split("\r\n", 1)[0])).toEqual([]);
+  await expectNothingLeft(lab);
 });
 
 /** One octet of the signed part is another. */

@@ -4,12 +4,12 @@ import { type Edits, SHORT_TIMERS } from "./support/configs.js";
 import { describeMedia } from "./support/descriptions.js";
 import { newCall, type Pair, type Party } from "./support/dialog.js";
 import { expectNothingLeft } from "./support/expectations.js";
-import { negotiationLab, rowsOf, setRoom } from "./support/negotiation-lab.js";
+import { negotiationLab, poolUse, rowsOf, setRoom } from "./support/negotiation-lab.js";
 import { hangUp, setUp } from "./support/set-up.js";
 import { SipAgent } from "./support/sip-agent.js";
 import { header } from "./support/sip-message.js";
 import type { TestLab } from "./support/test-lab.js";
-import { until } from "./support/until.js";
+import { until, untilNothing } from "./support/until.js";
 
 let lab: TestLab;
 let [uac, uas]: SipAgent[] = [];
@@ -65,6 +65,15 @@ describe("re-INVITE", () => {
     await expectRows(call, ["46 < 64", "46 > 64"]);
   });
 
+  test("accepted, and made by the callee: both routers have the new rates", async () => {
+    call = await answeredCall();
+    const { caller, callee } = call;
+    const accept = (invite: Parameters<Party["reply"]>[0]) => caller.reply(invite, 200, offerOf("64-32", 2));
+    expect((await reinvite(callee, caller, answerOf("64-32", 2), accept)).status).toBe(200);
+    await caller.takes("ACK");
+    await expectRows(call, ["46 < 64", "46 > 64"]);
+  });
+
   test("UPDATE: both routers have the new rates", async () => {
     call = await answeredCall();
     const { caller, callee } = call;
@@ -90,9 +99,43 @@ describe("re-INVITE", () => {
       const accept = (invite: Parameters<Party["reply"]>[0]) => callee.reply(invite, 200, answerOf("300-200", 2));
       const final = await reinvite(caller, callee, offerOf("300-200", 2), accept);
       expect({ status: final.status, warning: header(final, "Warning") }).toEqual({
-        status: 503,
-        warning: expect.stringMatching(/is full/),
+        status: 580,
+        warning: expect.stringMatching(/^370 .* is full/),
       });
+      await expectRows(call, ROWS);
+    } finally {
+      await setRoom(lab, site, "voice", 900);
+    }
+  });
+
+  test("without an offer: its 2xx offers, and the answer in its ACK takes effect at both routers", async () => {
+    call = await answeredCall();
+    const { caller, callee } = call;
+    const number = caller.request("INVITE");
+    callee.reply(await callee.takes("INVITE"), 200, answerOf("64-32", 2));
+    expect((await caller.final("INVITE", number)).status).toBe(200);
+    await expectRows(call, ROWS);
+    caller.acknowledge(number, { body: offerOf("48-32", 2) });
+    await callee.takes("ACK");
+    await expectRows(call, ["46 < 48", "46 > 48"]);
+  });
+
+  test.each([1, 2] as const)("without an offer, and no room for that of its 2xx at side %i: refused", async (site) => {
+    call = await answeredCall();
+    await setRoom(lab, site, "voice", 100);
+    try {
+      const { caller, callee } = call;
+      const branch = `late-${site}`;
+      const number = caller.request("INVITE", { branch });
+      callee.reply(await callee.takes("INVITE"), 200, answerOf("300-200", 2));
+      const final = await caller.final("INVITE", number);
+      caller.acknowledge(number, { branch });
+      expect({ status: final.status, warning: header(final, "Warning") }).toEqual({
+        status: 580,
+        warning: expect.stringMatching(/^370 .* is full/),
+      });
+      // What was offered has no answer: for the callee as well, what was agreed holds.
+      expect((await callee.takes("ACK")).body).toBe("");
       await expectRows(call, ROWS);
     } finally {
       await setRoom(lab, site, "voice", 900);
@@ -139,29 +182,91 @@ test("CANCEL crosses the 200: one of both holds, and nothing is left", async () 
   await expectNothingLeft(lab);
 });
 
-test("sip1 is killed when the callee's side has reserved: nothing is left, neither user waits for ever", async () => {
-  const call = newCall(uac!, uas!);
-  const { caller, callee } = call;
-  const branch = "killed";
-  const number = caller.request("INVITE", { body: offerOf("80-32"), branch });
-  const invite = await callee.takes("INVITE");
-  callee.learn(invite);
-  await lab.stop("sip1", "STOP");
-  callee.reply(invite, 200, answerOf("80-32"));
-  await until("R2 to have the flows", async () => (await rowsOf(lab, 2, call.session)).length === 2);
-  expect(await rowsOf(lab, 1, call.session), "rows of R1").toEqual([]);
-  await lab.stop("sip1", "KILL");
-  await lab.start("sip1");
-  await lab.connected();
-  // Its transaction is gone: the caller's agent gives up, and is told so.
-  caller.request("CANCEL", { cseq: number, branch });
-  expect((await caller.final("CANCEL", number)).status).toBe(481);
-  // Without an ACK for 64 times T1 the callee's agent hangs up (RFC 3261 §13.3.1.4).
-  const bye = callee.request("BYE");
-  caller.takes("BYE", 3000).then(
-    (late) => caller.reply(late, 481),
-    () => undefined,
-  );
-  expect((await callee.final("BYE", bye)).status).toBe(481);
-  await expectNothingLeft(lab);
+describe("a proxy is killed when only the callee's side has reserved: nothing is left, nobody waits for ever", () => {
+  /** Whatever comes from SIP2 is lost before SIP1. */
+  const DEAF = "add table inet deaf; add chain inet deaf in { type filter hook input priority 0; }";
+  const TO_SIP2 = "add rule inet deaf in ip saddr 10.3.0.5 drop";
+  const HEARING = "add table inet deaf; delete table inet deaf";
+  const makeSip1 = (command: string) => lab.lab.exec("sip1", ["nft", command]);
+  let dead: "sip1" | "sip2" | undefined;
+
+  async function halfReserved() {
+    const call = newCall(uac!, uas!);
+    const { caller, callee } = call;
+    const branch = call.callId.slice(0, 8);
+    const number = caller.request("INVITE", { body: offerOf("80-32"), branch });
+    const invite = await callee.takes("INVITE");
+    callee.learn(invite);
+    await makeSip1(`${DEAF}; ${TO_SIP2}`);
+    callee.reply(invite, 200, answerOf("80-32"));
+    await until("R2 to have the flows", async () => (await rowsOf(lab, 2, call.session)).length === 2);
+    expect(await rowsOf(lab, 1, call.session), "rows of R1").toEqual([]);
+    return { ...call, number, branch };
+  }
+
+  const expectNothingReserved = (): Promise<void> =>
+    untilNothing("something is reserved", async () => {
+      const sites = ([1, 2] as const).map(async (site) => {
+        const [elements, used] = await Promise.all([lab.kernelElements(`r${site}`), poolUse(lab, site)]);
+        return elements + used === 0 ? [] : [`site ${site}: ${elements} elements, ${used} bit/s`];
+      });
+      return (await Promise.all(sites)).flat();
+    });
+
+  async function kill(proxy: "sip1" | "sip2"): Promise<void> {
+    await lab.stop(proxy, "KILL");
+    dead = proxy;
+  }
+
+  async function revive(): Promise<void> {
+    await makeSip1(HEARING);
+    if (dead !== undefined) await lab.start(dead);
+    dead = undefined;
+    await lab.connected();
+  }
+
+  afterEach(async () => {
+    await revive();
+    await expectNothingLeft(lab);
+  });
+
+  test("sip1, and started again", async () => {
+    const { caller, callee, number, branch } = await halfReserved();
+    await kill("sip1");
+    await revive();
+    // Its transaction is gone: the caller's agent gives up, and is told so.
+    caller.request("CANCEL", { cseq: number, branch });
+    expect((await caller.final("CANCEL", number)).status).toBe(481);
+    // Without an ACK for 64 times T1 the callee's agent hangs up (RFC 3261 §13.3.1.4).
+    const bye = callee.request("BYE");
+    caller.takes("BYE", 3000).then(
+      (late) => caller.reply(late, 481),
+      () => undefined,
+    );
+    expect((await callee.final("BYE", bye)).status).toBe(481);
+  });
+
+  test("sip1, and left dead", async () => {
+    const { callId, callee } = await halfReserved();
+    await kill("sip1");
+    await makeSip1(HEARING);
+    // As above. Nobody is there to pass it on; the network of the callee has it back all the same.
+    callee.request("BYE");
+    await expectNothingReserved();
+    expect(uac!.exchanged(callId), "of the caller, who is told nothing").toEqual(["> INVITE", "< 100 INVITE"]);
+  });
+
+  test("sip2, and left dead", async () => {
+    await lab.reconfigure({ pol2: [[["liveness", "idleTimeout"], "4 s"]] });
+    const { caller, callee, number, branch } = await halfReserved();
+    await kill("sip2");
+    // The caller's agent gives up. Its proxy waits for 64 times T1 for an answer to that (RFC 3261 §9.1).
+    caller.request("CANCEL", { cseq: number, branch });
+    expect((await caller.final("CANCEL", number)).status).toBe(200);
+    expect((await caller.final("INVITE", number)).status).toBe(487);
+    caller.acknowledge(number, { branch });
+    callee.request("BYE");
+    // Nobody takes that: media that do not flow are what R2 is given back for.
+    await expectNothingReserved();
+  });
 });

@@ -3,11 +3,12 @@ import { combineDirections, type MediaFigures } from "../media.js";
 import type { TimedStep } from "../steps.js";
 import type { Check } from "./checks.js";
 import type { CallMedia, Evidence, RouterSnapshot } from "./evidence.js";
+import { isHeld } from "./report-parts.js";
 
 /** `evidence` is undefined when the demo broke off; the checks then say where. */
 export function demoDocument(checks: readonly Check[], evidence: Evidence | undefined) {
   return {
-    ok: checks.length > 0 && checks.every(({ ok }) => ok),
+    ok: isHeld(checks),
     checks,
     setup: { steps: (evidence?.steps.setup.steps ?? []).map(stepView) },
     teardown: { steps: (evidence?.steps.teardown.steps ?? []).map(stepView) },

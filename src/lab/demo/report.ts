@@ -5,6 +5,7 @@ import { combineDirections, type MediaFigures } from "../media.js";
 import type { MatchedLadder } from "../steps.js";
 import type { Check } from "./checks.js";
 import type { Evidence, RouterSnapshot } from "./evidence.js";
+import { reportOf, table } from "./report-parts.js";
 
 export function demoReport(checks: readonly Check[], evidence: Evidence | undefined): string {
   const parts =
@@ -20,18 +21,10 @@ export function demoReport(checks: readonly Check[], evidence: Evidence | undefi
           usagePart(evidence),
           refusalPart(evidence),
         ];
-  return `${[...parts, checksPart(checks)].join("\n\n")}\n`;
+  return reportOf(parts, checks);
 }
 
 const title = (text: string): string => `== ${text}`;
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(rows: readonly (readonly (string | number)[])[]): string {
-  const width = (column: number): number => Math.max(...rows.map((row) => String(row[column] ?? "").length));
-  const cell = (value: string | number, column: number): string =>
-    typeof value === "number" ? String(value).padStart(width(column)) : value.padEnd(width(column));
-  return rows.map((row) => `  ${row.map(cell).join("  ")}`.trimEnd()).join("\n");
-}
 
 function ladderPart(heading: string, { steps, missing }: MatchedLadder): string {
   const seen = steps.map(({ n, ms, from, to, protocol, message }) => [n, ms, `${from} > ${to}`, protocol, message]);
@@ -120,9 +113,3 @@ const refusalPart = ({ status, refusal }: Evidence): string =>
     `  ${status.refused} ${refusal.reason}`,
     ...refusal.explanation.map((line) => `  ${line}`),
   ].join("\n");
-
-function checksPart(checks: readonly Check[]): string {
-  const rows = checks.map(({ name, ok, detail }) => [ok ? "ok" : "FAILED", name, detail]);
-  const verdict = checks.length > 0 && checks.every(({ ok }) => ok) ? "All of it holds." : "The demo FAILED.";
-  return [title("Checks"), table(rows), verdict].join("\n");
-}

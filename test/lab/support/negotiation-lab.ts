@@ -36,6 +36,7 @@ const POLICY: readonly Edit[] = [
     [
       { name: "fps", class: "game", latency: "500 ms" },
       { name: "rts", class: "game", maxRate: "200 kbit/s" },
+      { name: "duel", class: "game", loss: "5 %" },
       { name: "talk", class: "voice", latency: "150 ms", jitter: "30 ms", loss: "1 %" },
       { name: "chat", class: "voice", ack: "direct" },
       { name: "safe", class: "voice", security: "dtls" },
@@ -45,11 +46,12 @@ const POLICY: readonly Edit[] = [
   [
     ["rules"],
     [
-      { name: "games", from: "*@*", to: "*@*", treatment: "assured", sessionClasses: ["fps", "rts"] },
+      { name: "games", from: "*@*", to: "*@*", treatment: "assured", sessionClasses: ["fps", "rts", "duel"] },
       {
         ...{ name: "calls", from: "*@*", to: "*@*", treatment: "assured", class: "voice" },
         sessionClasses: ["talk", "chat", "safe"],
       },
+      { name: "teams", from: "*@*", to: "*@*", treatment: "assured", sessionClasses: ["fps", "talk"] },
       { name: "films", from: "*@*", to: "*@*", treatment: "bestEffort", sessionClasses: ["film"] },
     ],
   ],

@@ -1,64 +1,25 @@
 /** Offers, answers and the room on each side, with what becomes of a call: the rows of the lab's table. */
-import type { Lines } from "./descriptions.js";
-
-const TALK = "sluice-class:talk";
-const FPS = "sluice-class:fps";
-const RTS = "sluice-class:rts";
-const rate = (range: string, way = "sendrecv") => `sluice-need:${way} rate=${range}`;
-const latency = (range: string) => `sluice-need:sendrecv latency=${range}`;
-const RANGE = [TALK, rate("80-32")];
-
-/** A medium at one side: the values of its Sluice-Granted, and with that the rows of the router. */
-export interface Grant {
-  readonly index: number;
-  readonly class?: string;
-  readonly phb: "EF" | "CS4" | "BE";
-  readonly result: "granted" | "reduced" | "bestEffort";
-  /** kbit/s to the caller and to the callee. */
-  readonly rates: readonly [number, number];
-  readonly measured?: boolean;
-  readonly told?: false;
-}
-type Result = Grant["result"];
-const voice = (result: Result, toCaller: number, toCallee = toCaller, index = 0): Grant => ({
-  ...{ index, phb: "EF", result, rates: [toCaller, toCallee] },
-});
-const plain = (index = 0): Grant => ({ ...voice("granted", 80, 80, index), told: false });
-const talk = (result: Result, toCaller: number, toCallee = toCaller, index = 0): Grant => ({
-  ...voice(result, toCaller, toCallee, index),
-  class: "talk",
-});
-const game = (name: string, result: Result, kbits: number, index = 0): Grant => ({
-  ...{ index, class: name, phb: "CS4", result, rates: [kbits, kbits], measured: true },
-});
-
-/** What becomes of a call: grants at the callee's side and at the caller's, as the 200 passes them; or its end. */
-export type Outcome =
-  | { readonly two: readonly Grant[]; readonly one: readonly Grant[] }
-  | { readonly status: number; readonly why: RegExp; readonly after: "offer" | "answer" };
-const served = (two: readonly Grant[], one = two): Outcome => ({ two, one });
-const refused = (status: number, after: "offer" | "answer", why: RegExp): Outcome => ({ status, why, after });
-
-export interface Room {
-  readonly voice?: number;
-  readonly game?: number;
-}
-export interface Row {
-  readonly offer: readonly Lines[];
-  /** Attributes of the media, or a status. Those of the offer if left out. */
-  readonly answer?: readonly Lines[] | number;
-  /** At the caller's side and at the callee's. */
-  readonly rooms?: readonly [Room, Room];
-  readonly late?: boolean;
-  readonly family?: 4 | 6;
-  /** Directions that a hold leaves in the routers: `>` is to the callee. What is closed stays reserved. */
-  readonly gates?: "" | ">";
-  readonly becomes: Outcome;
-}
-const one = (room: Room): readonly [Room, Room] => [room, {}];
-const two = (room: Room): readonly [Room, Room] => [{}, room];
-
-const FULL = /is full: [\d.]+ kbit\/s needed, [\d.]+ kbit\/s free/;
+import { QUALITY_ROWS } from "./negotiation-quality-rows.js";
+import {
+  FILM,
+  FPS,
+  film,
+  full,
+  GAME_RANGE,
+  game,
+  one,
+  plain,
+  RANGE,
+  type Row,
+  RTS,
+  rate,
+  refused,
+  served,
+  TALK,
+  talk,
+  two,
+  voice,
+} from "./negotiation-vocabulary.js";
 
 export const ROWS: Readonly<Record<string, Row>> = {
   // Without needs.
@@ -66,12 +27,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
   "a plain call, the callee's side full": {
     offer: [[]],
     rooms: two({ voice: 79 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(503, "offer", full("voice")),
   },
   "a plain call, the caller's side full": {
     offer: [[]],
     rooms: one({ voice: 79 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(503, "offer", full("voice")),
   },
   "a callee that is busy": { offer: [RANGE], answer: 486, becomes: refused(486, "answer", /^$/) },
   // Kept.
@@ -115,22 +76,22 @@ export const ROWS: Readonly<Record<string, Row>> = {
   "a range, the callee's side full": {
     offer: [RANGE],
     rooms: two({ voice: 31 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(580, "offer", full("voice")),
   },
   "a range, the caller's side full": {
     offer: [RANGE],
     rooms: one({ voice: 31 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(580, "offer", full("voice")),
   },
   "a range, both sides full": {
     offer: [RANGE],
     rooms: [{ voice: 31 }, { voice: 31 }],
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(580, "offer", full("voice")),
   },
   "one rate, less room": {
     offer: [[TALK, rate("64")]],
     rooms: two({ voice: 63 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(580, "offer", full("voice")),
   },
   "other rates in each direction": {
     offer: [[TALK, rate("80-32", "send"), rate("40", "recv")]],
@@ -164,13 +125,13 @@ export const ROWS: Readonly<Record<string, Row>> = {
     offer: [RANGE],
     answer: [[TALK, rate("80-64")]],
     rooms: two({ voice: 50 }),
-    becomes: refused(503, "answer", FULL),
+    becomes: refused(580, "answer", full("voice")),
   },
   "an answer that tightens beyond the caller's side": {
     offer: [RANGE],
     answer: [[TALK, rate("80-64")]],
     rooms: one({ voice: 50 }),
-    becomes: refused(503, "answer", FULL),
+    becomes: refused(580, "answer", full("voice")),
   },
   "an answer that declines class and needs": { offer: [RANGE], answer: [[]], becomes: served([plain()]) },
   "an answer that declines a game": { offer: [[FPS]], answer: [[]], becomes: served([plain()]) },
@@ -201,10 +162,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
     offer: [["sluice-class:chess"]],
     becomes: refused(403, "offer", /chess/),
   },
-  "classes that no rule has together": { offer: [[TALK], [FPS]], becomes: refused(403, "offer", /talk|fps/) },
+  "classes that no rule has together": { offer: [[TALK], [RTS]], becomes: refused(403, "offer", /\(talk, rts\)/) },
   "a class without a guarantee": {
-    offer: [["sluice-class:film"]],
-    becomes: served([{ index: 0, class: "film", phb: "BE", result: "bestEffort", rates: [0, 0] }]),
+    offer: [[FILM]],
+    becomes: served([film]),
   },
   "a class, and a medium that names none": {
     offer: [[TALK], []],
@@ -213,6 +174,44 @@ export const ROWS: Readonly<Record<string, Row>> = {
   "two media with different classes": {
     offer: [[FPS], [RTS]],
     becomes: served([game("fps", "granted", 80), game("rts", "granted", 80, 1)]),
+  },
+  "talk and a game": {
+    offer: [[TALK], [FPS]],
+    becomes: served([talk("granted", 80), game("fps", "granted", 80, 1)]),
+  },
+  "talk and a game over IPv6": {
+    offer: [[TALK], [FPS]],
+    family: 6,
+    becomes: served([talk("granted", 88), game("fps", "granted", 88, 1)]),
+  },
+  "talk and a game, an answer without the game": {
+    offer: [[TALK], [FPS]],
+    answer: [[TALK], ["rejected"]],
+    becomes: served([talk("granted", 80)]),
+  },
+  "talk and a game in a range, less room for games at the callee's side": {
+    offer: [RANGE, GAME_RANGE],
+    rooms: two({ game: 50 }),
+    becomes: served(
+      [talk("granted", 80), game("fps", "reduced", 50, 1)],
+      [talk("granted", 80), game("fps", "granted", 80, 1)],
+    ),
+  },
+  "talk and a game, no room for games at the callee's side": {
+    offer: [[TALK], [FPS]],
+    rooms: two({ game: 50 }),
+    becomes: refused(580, "offer", full("game")),
+  },
+  "talk and a game, no room for games at the caller's side": {
+    offer: [[TALK], [FPS]],
+    rooms: one({ game: 50 }),
+    becomes: refused(580, "offer", full("game")),
+  },
+  "talk and a game, an answer with a game beyond the caller's side": {
+    offer: [RANGE, GAME_RANGE],
+    answer: [RANGE, [FPS, rate("80-64")]],
+    rooms: one({ game: 50 }),
+    becomes: refused(580, "answer", full("game")),
   },
   "two media in a pool that is too small for both": {
     offer: [RANGE, RANGE],
@@ -233,54 +232,14 @@ export const ROWS: Readonly<Record<string, Row>> = {
   "the pool of a class is full": {
     offer: [[FPS]],
     rooms: two({ game: 50 }),
-    becomes: refused(503, "offer", FULL),
+    becomes: refused(580, "offer", full("game")),
   },
-  // Security.
-  "a class that requires DTLS, without": {
-    offer: [["sluice-class:safe"]],
-    becomes: refused(488, "offer", /dtls/i),
+  "a game over IPv6": { offer: [[FPS]], family: 6, becomes: served([game("fps", "granted", 88)]) },
+  "a game in a range over IPv6, less room for games at the caller's side": {
+    offer: [GAME_RANGE],
+    family: 6,
+    rooms: one({ game: 50 }),
+    becomes: served([game("fps", "granted", 80)], [game("fps", "reduced", 50)]),
   },
-  "a class that requires DTLS, with": {
-    offer: [["dtls", "sluice-class:safe"]],
-    becomes: served([{ ...talk("granted", 84), class: "safe" }]),
-  },
-  "SRTP required by the answer, of plain media": {
-    offer: [[TALK]],
-    answer: [[TALK, "sluice-security:srtp"]],
-    becomes: refused(488, "answer", /srtp/i),
-  },
-  // Paths, measured in the game pool only.
-  "a latency that the path keeps": {
-    offer: [[FPS, latency("400-500")]],
-    becomes: served([game("fps", "granted", 80)]),
-  },
-  "a latency between wanted and worst": {
-    offer: [[FPS, latency("0.001-500")]],
-    becomes: served([game("fps", "reduced", 80)]),
-  },
-  "a latency beyond what the path gives": {
-    offer: [[FPS, latency("0.001")]],
-    becomes: refused(580, "offer", /latency/),
-  },
-  "an answer with a latency beyond what the path gives": {
-    offer: [[FPS, latency("0.001-500")]],
-    answer: [[FPS, latency("0.001")]],
-    becomes: refused(580, "answer", /latency/),
-  },
-  "a latency as the class promises, unmeasured": {
-    offer: [[TALK, latency("150")]],
-    becomes: served([talk("granted", 80)]),
-  },
-  "a latency that the class does not promise, unmeasured": {
-    offer: [[TALK, latency("20-30")]],
-    becomes: refused(580, "offer", /latency/),
-  },
-  "a latency that no class promises, unmeasured": {
-    offer: [[latency("200")]],
-    becomes: refused(580, "offer", /latency/),
-  },
-  "a hint that the class does not promise": {
-    offer: [[TALK, "3gpp-qos-hint:latency=100"]],
-    becomes: refused(580, "offer", /latency/),
-  },
+  ...QUALITY_ROWS,
 };

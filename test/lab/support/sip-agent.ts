@@ -24,6 +24,7 @@ export class SipAgent {
   #waiters: Waiter[] = [];
   /** Nothing is lost on the way in a lab: what comes twice is a retransmission. */
   readonly #seen = new Set<string>();
+  readonly #exchanged: { readonly callId: string | undefined; readonly what: string }[] = [];
 
   private constructor(lab: TestLab, host: keyof typeof ADDRESSES, port: number) {
     this.place = { address: ADDRESSES[host], port };
@@ -51,6 +52,7 @@ export class SipAgent {
   }
 
   send(text: string, to: Place): void {
+    this.#note(">", readSip(text));
     this.#child.stdin.write(`${JSON.stringify({ to, text })}\n`);
   }
 
@@ -62,6 +64,11 @@ export class SipAgent {
   /** As `take`, and leaves it there to be taken. */
   sees(what: string, match: Match, within = 6000): Promise<SipText> {
     return this.#wait(what, { match, keeps: true }, within);
+  }
+
+  /** The messages of a call, in their order: `> INVITE` was sent, `< 200 INVITE` came. Retransmissions do not count. */
+  exchanged(callId: string): readonly string[] {
+    return this.#exchanged.filter((each) => each.callId === callId).map(({ what }) => what);
   }
 
   /** What came and nobody took. */
@@ -101,11 +108,18 @@ export class SipAgent {
     if (this.#seen.has(text)) return;
     this.#seen.add(text);
     const message = readSip(text);
+    this.#note("<", message);
     const matching = this.#waiters.filter(({ match }) => match(message));
     const taker = matching.find(({ keeps }) => !keeps);
     const served = matching.filter((waiter) => waiter.keeps || waiter === taker);
     this.#waiters = this.#waiters.filter((waiter) => !served.includes(waiter));
     if (taker === undefined) this.#inbox.push(message);
     for (const waiter of served) waiter.found(message);
+  }
+
+  #note(way: "<" | ">", message: SipText): void {
+    const { status, method } = message;
+    const what = `${way} ${status === 0 ? "" : `${status} `}${method}`;
+    this.#exchanged.push({ callId: header(message, "Call-ID"), what });
   }
 }
