@@ -1,18 +1,9 @@
-/** A player's Chromium on a host of the lab, and the hand that presses in its page. */
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** The hand that presses in a player's page. */
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
-import type { Lab } from "../src/lab/lab.js";
+import type { Browser, Page } from "playwright-core";
 
 const HAND = fileURLToPath(new URL("../../../bench/page-hand.js", import.meta.url));
 const PATIENCE_MS = 20_000;
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--ignore-certificate-errors",
-  // Routers reserve for addresses, not for names that only the browser's neighbours know.
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
-];
 
 /** Milliseconds since 1970, by what happened in the page. */
 export type Stamps = Readonly<Record<string, number>>;
@@ -25,20 +16,6 @@ interface Hand {
   forget(): void;
 }
 type HandedWindow = typeof globalThis & { readonly __hand: Hand };
-
-export interface Start {
-  readonly lab: Lab;
-  readonly host: string;
-  /** For files. */
-  readonly folder: string;
-}
-
-export async function startBrowser({ lab, host, folder }: Start): Promise<Browser> {
-  const executablePath = join(folder, `chromium-${host}`);
-  await writeFile(executablePath, `#!/bin/sh\nexec ip netns exec ${lab.prefix}-${host} /usr/bin/chromium "$@"\n`);
-  await chmod(executablePath, 0o755);
-  return chromium.launch({ executablePath, args: ARGUMENTS });
-}
 
 /** One page of one visit. */
 export class Visit {

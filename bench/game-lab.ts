@@ -5,23 +5,29 @@ import { fileURLToPath } from "node:url";
 import { type Lab, openLab } from "../src/lab/lab.js";
 import type { Order, Setting, Told } from "./game-agent.js";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PATIENCE_MS = 15_000;
 const STOP_MS = 20;
 /** Classes bound to a latency are admitted once paths have been measured. */
-const QUALITY_MS = 90_000;
+const QUALITY_MS = 30_000;
 
 export const CALLER: Setting = { user: "alice-phone", domain: "a.example", address: "10.1.0.10", proxy: "10.1.0.5" };
 export const CALLEE: Setting = { user: "bob-phone", domain: "b.example", address: "10.3.0.10", proxy: "10.3.0.5" };
 export const FAST_GAME = "game-fps";
 
+export const GAME_CONFIGS = `${ROOT}/configs/game`;
+
 /** Runs `work` in a lab of its own, and takes it away whatever happens. */
-export async function inGameLab(name: string, work: (lab: Lab) => Promise<void>): Promise<void> {
+export async function inGameLab(
+  name: string,
+  work: (lab: Lab) => Promise<void>,
+  configs: string = GAME_CONFIGS,
+): Promise<void> {
   const lab = openLab({ prefix: `${process.env.BENCH_PREFIX ?? "bench"}-${name}`, root: ROOT });
   const interrupted = (): void => void lab.down().finally(() => process.exit(130));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
-    await lab.up(["--configs", `${ROOT}/configs/game`, "--portals"]);
+    await lab.up(["--configs", configs, "--portals"]);
     await untilMeasured(lab);
     await work(lab);
   } finally {

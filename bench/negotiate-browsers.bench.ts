@@ -1,14 +1,13 @@
 /**
  * From "Log in" at the caller's page to the game's packets at both players: two headless Chromiums, each at its provider's
- * portal in the lab, pressed by a script that loses no time. The callee is logged in, and accepts at once. Baseline: the same
- * without negotiated quality, in turn with it. Both browsers and all servers share the machine's processors.
+ * portal in the lab, pressed by a script that loses no time. The callee is logged in, and accepts as soon as the page lets
+ * people do so: the time that they are given to look is not counted. Baseline: the same without negotiated quality, in turn
+ * with it. Both browsers and all servers share the machine's processors.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser } from "playwright-core";
-import { type Stamps, startBrowser, Visit } from "./browser-player.js";
+import { type Stamps, Visit } from "./browser-player.js";
+import { startChromium } from "./chromium.js";
 import { median, printFigure, rounded } from "./figure.js";
 import { FAST_GAME, inGameLab } from "./game-lab.js";
 
@@ -49,13 +48,13 @@ function roundOf(caller: Stamps, callee: Stamps): Round {
   const [session, message] = [both("inSession"), both("message")];
   const connected = Math.max(session, both("connected"));
   return {
-    all: message - at(caller, "pressed"),
+    all: message - at(caller, "pressed") - (at(callee, "accepted") - at(callee, "rings")),
     logIn: at(caller, "loggedIn") - at(caller, "pressed"),
     registration: at(caller, "registered") - at(caller, "loggedIn"),
     finding: at(caller, "invited") - at(caller, "registered"),
     offer: at(caller, "gathered") - at(caller, "invited"),
     ringing: at(callee, "rings") - at(caller, "gathered"),
-    session: session - at(callee, "rings"),
+    session: session - at(callee, "accepted"),
     connection: connected - session,
     message: message - connected,
   };
@@ -99,29 +98,22 @@ function report(negotiated: readonly Round[], plain: readonly Round[]): void {
   }
 }
 
-const folder = await mkdtemp(join(tmpdir(), "sluice-bench-browsers-"));
-try {
-  await inGameLab("browsers", async (lab) => {
-    const [uac, uas] = await Promise.all([
-      startBrowser({ lab, host: "uac", folder }),
-      startBrowser({ lab, host: "uas", folder }),
-    ]);
-    try {
-      const callee = await Visit.open(uas, PORTALS.uas);
-      await callee.logIn("bob");
-      await callee.stamps("registered");
-      // The compilers of browsers and servers learn, and the directory tells of the callee.
-      for (let nth = 0; nth < WARM_UP; nth++) await play(uac, callee, nth % 2 === 0);
-      const [negotiated, plain]: [Round[], Round[]] = [[], []];
-      for (let nth = 0; nth < ROUNDS; nth++) {
-        negotiated.push(await play(uac, callee, true));
-        plain.push(await play(uac, callee, false));
-      }
-      report(negotiated, plain);
-    } finally {
-      await Promise.all([uac.close(), uas.close()]);
+await inGameLab("browsers", async (lab) => {
+  const start = (host: string) => startChromium({ namespace: `${lab.prefix}-${host}` });
+  const [uac, uas] = await Promise.all([start("uac"), start("uas")]);
+  try {
+    const callee = await Visit.open(uas.browser, PORTALS.uas);
+    await callee.logIn("bob");
+    await callee.stamps("registered");
+    // The compilers of browsers and servers learn, and the directory tells of the callee.
+    for (let nth = 0; nth < WARM_UP; nth++) await play(uac.browser, callee, nth % 2 === 0);
+    const [negotiated, plain]: [Round[], Round[]] = [[], []];
+    for (let nth = 0; nth < ROUNDS; nth++) {
+      negotiated.push(await play(uac.browser, callee, true));
+      plain.push(await play(uac.browser, callee, false));
     }
-  });
-} finally {
-  await rm(folder, { recursive: true });
-}
+    report(negotiated, plain);
+  } finally {
+    await Promise.all([uac.close(), uas.close()]);
+  }
+});

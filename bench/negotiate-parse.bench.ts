@@ -1,49 +1,20 @@
 /**
- * What quality in descriptions adds to reading them: an offer and its answer, each of 16 media with four attributes of
- * quality, from octets to agreed flows. The baseline is the same descriptions without those attributes.
+ * What quality in descriptions adds to reading them: an offer and its answer, each of 16 media with 64 attributes of quality in
+ * all, from octets to agreed flows. The baseline is the same descriptions without those attributes. What is decided about them:
+ * negotiate-decision.bench.ts.
  */
 import { flowsOf } from "../src/sip/sdp/flows.js";
 import { readSdp } from "../src/sip/sdp/reader.js";
+import { ATTRIBUTES, type Exchange, MEDIA, NEGOTIATED, PLAIN } from "./decision/messages.js";
 import { median, printFigure, rounded } from "./figure.js";
 
-const MEDIA = 16;
 const RUNS = 5_000;
 const WARM_UP = 2_000;
 const GOAL_MS = 1;
 
-interface Exchange {
-  readonly offer: Buffer;
-  readonly answer: Buffer;
-}
-
-function description(address: string, quality: readonly string[]): Buffer {
-  const media = Array.from({ length: MEDIA }, (_, nth) => [
-    `m=application ${4000 + nth} UDP game`,
-    ...quality.map((line) => line.replace("CLASS", `game-${nth}`)),
-  ]);
-  const lines = ["v=0", "o=- 1 1 IN IP4 x", "s=-", `c=IN IP4 ${address}`, "t=0 0", ...media.flat()];
-  return Buffer.from(lines.map((line) => `${line}\r\n`).join(""), "latin1");
-}
-
-const exchange = (offered: readonly string[], answered: readonly string[]): Exchange => ({
-  offer: description("198.51.100.1", offered),
-  answer: description("203.0.113.9", answered),
-});
-
-const CLASS = ["a=sluice-class:CLASS format=binary-v1", "a=sluice-security:none"];
-const OFFERED = [
-  ...CLASS,
-  "a=sluice-need:send latency=40-80;jitter=10-20;loss=0.001-0.01;rate=256-128",
-  "a=sluice-need:recv latency=40-80;jitter=10-20;loss=0.001-0.01;rate=512-256",
-];
-const ANSWERED = [
-  ...CLASS,
-  "a=sluice-need:recv latency=60-80;jitter=10-20;loss=0.001-0.01;rate=256-128",
-  "a=sluice-need:send latency=40-80;jitter=5-20;loss=0.001-0.01;rate=384-256",
-];
-
 /** Milliseconds of each run, sorted. */
-function timed({ offer, answer }: Exchange): readonly number[] {
+function timed(exchange: Exchange): readonly number[] {
+  const [offer, answer] = [Buffer.from(exchange.offer, "latin1"), Buffer.from(exchange.answer, "latin1")];
   const times: number[] = [];
   for (let run = 0; run < WARM_UP + RUNS; run++) {
     const started = performance.now();
@@ -56,11 +27,11 @@ function timed({ offer, answer }: Exchange): readonly number[] {
   return times.toSorted((left, right) => left - right);
 }
 
-const plain = median(timed(exchange([], [])));
-const agreed = median(timed(exchange(OFFERED, ANSWERED)));
+const plain = median(timed(PLAIN));
+const agreed = median(timed(NEGOTIATED));
 printFigure({
   bench: "negotiate",
-  figure: `offer and answer of ${MEDIA} media with ${MEDIA * OFFERED.length} attributes of quality each, to agreed flows, p50`,
+  figure: `offer and answer, each of ${MEDIA} media with ${ATTRIBUTES} attributes of quality in all, to agreed flows, p50`,
   value: rounded(agreed),
   unit: "ms",
   baseline: rounded(plain),

@@ -22,7 +22,11 @@
     // A dialog that has been closed stays in the page for a moment.
     if (accept?.closest("dialog")?.open) {
       stamp("rings");
-      accept.click();
+      // Choices do nothing at first, so that nobody accepts by chance.
+      if (accept.ariaDisabled !== "true") {
+        stamp("accepted");
+        accept.click();
+      }
     }
     if (hand.invites !== undefined && stamps.registered !== undefined) invite();
   }

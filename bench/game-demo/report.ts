@@ -1,5 +1,6 @@
 /** The result of the demo of the game, for a reader and for a program. Pure. */
 import type { Check } from "../../src/lab/demo/checks.js";
+import { type Cell, isHeld, reportOf, table } from "../../src/lab/demo/report-parts.js";
 import type { MediaFigures } from "../../src/lab/media.js";
 import { describeDscp } from "../../src/model/phb.js";
 import type { Dscp } from "../../src/model/units.js";
@@ -8,7 +9,7 @@ import type { Evidence, LinkShown } from "./evidence.js";
 
 /** `evidence` is undefined when the demo broke off; the checks then say where. */
 export function gameDocument(checks: readonly Check[], evidence: Evidence | undefined) {
-  return { ok: checks.length > 0 && checks.every(({ ok }) => ok), checks, ...evidence };
+  return { ok: isHeld(checks), checks, ...evidence };
 }
 
 export function gameReport(checks: readonly Check[], evidence: Evidence | undefined): string {
@@ -24,19 +25,7 @@ export function gameReport(checks: readonly Check[], evidence: Evidence | undefi
           ladderPart(evidence),
           recordsPart(evidence),
         ];
-  const verdict = checks.length > 0 && checks.every(({ ok }) => ok) ? "All of it holds." : "The demo FAILED.";
-  const rows = checks.map(({ name, ok, detail }) => [ok ? "ok" : "FAILED", name, detail]);
-  return `${[...parts, ["== Checks", table(rows), verdict].join("\n")].join("\n\n")}\n`;
-}
-
-type Cell = string | number;
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(rows: readonly (readonly Cell[])[]): string {
-  const width = (column: number): number => Math.max(...rows.map((row) => String(row[column] ?? "").length));
-  const cell = (value: Cell, column: number): string =>
-    typeof value === "number" ? String(value).padStart(width(column)) : value.padEnd(width(column));
-  return rows.map((row) => `  ${row.map(cell).join("  ")}`.trimEnd()).join("\n");
+  return reportOf(parts, checks);
 }
 
 const section = (title: string, rows: readonly (readonly Cell[])[]): string => `== ${title}\n${table(rows)}`;

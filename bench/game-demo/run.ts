@@ -27,10 +27,10 @@ export interface GameDemoOptions {
   readonly lab: Lab;
   /** Of the game. */
   readonly seconds: number;
-  /** Where captures and the browsers' starters go; must exist. */
+  /** Where captures go; must exist. */
   readonly work: string;
-  /** Where pictures of both pages go, if anywhere; must exist. */
-  readonly pictures?: string;
+  /** Where pictures of both pages go; must exist. */
+  readonly pictures: string;
   readonly progress: (text: string) => void;
 }
 
@@ -46,17 +46,17 @@ const WARM_UP_MS = 2000;
 const SETTLE_MS = 10_000;
 /** What game-fps wants, and more than the window of the policy servers' measurements. */
 const PATH_LOSS = 0.005;
-const PATH_PATIENCE_MS = 40_000;
+const PATH_PATIENCE_MS = 20_000;
 
 export async function runGameDemo(options: GameDemoOptions): Promise<Evidence> {
   const { lab, work, progress } = options;
   const stops: (() => Promise<unknown>)[] = [];
   try {
     progress("two browsers, each in a namespace of its own, log in at the portals of their providers");
-    const browsers = await Promise.all([startBrowser(lab, "uac", work), startBrowser(lab, "uas", work)]);
+    const browsers = await Promise.all([startBrowser(lab, "uac"), startBrowser(lab, "uas")]);
     stops.push(...browsers.map(({ close }) => close));
     const players = await logIn(browsers);
-    const dashboard = options.pictures === undefined ? undefined : await openDashboard(browsers[0], PORTALS.alice);
+    const dashboard = await openDashboard(browsers[0], PORTALS.alice);
     progress("the routers measure the path for a while");
     await pathMeasured(lab);
     const directory = join(work, "captures");
@@ -79,7 +79,7 @@ export async function runGameDemo(options: GameDemoOptions): Promise<Evidence> {
   }
 }
 
-/** Probes that left before the other router was there to answer count as lost, until they are too old to count. */
+/** A class with a latency is only granted once both edges have measured the path between them. */
 async function pathMeasured(lab: Lab): Promise<void> {
   const isGood = async (server: string): Promise<boolean> => {
     const paths = await pathFigures(lab, server).catch(() => []);
@@ -131,7 +131,7 @@ interface PlayedGame extends During {
   readonly period: Period;
 }
 
-async function playGame(options: GameDemoOptions, players: Players, dashboard?: Player): Promise<PlayedGame> {
+async function playGame(options: GameDemoOptions, players: Players, dashboard: Player): Promise<PlayedGame> {
   const { lab, seconds, pictures, progress } = options;
   progress(`playing (${seconds} s)`);
   const before = await Promise.all(players.map(pageFigures));
@@ -144,7 +144,7 @@ async function playGame(options: GameDemoOptions, players: Players, dashboard?: 
   if (connection === undefined) throw new SystemError("LAB_CALL", "R1 has no flow of the game");
   const sessions = (await Promise.all(POLICY_SERVERS.map((server) => serverSessions(lab, server)))).flat();
   const paths = (await Promise.all(POLICY_SERVERS.map((server) => pathFigures(lab, server)))).flat();
-  if (pictures !== undefined && dashboard !== undefined) await takePictures(pictures, players, dashboard);
+  await takePictures(pictures, players, dashboard);
   await hangUp(players[0], players[1]);
   return { floodTimes: FLOOD_TIMES, seconds, sessions, pages, routers, paths, connection, period };
 }

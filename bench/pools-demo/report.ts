@@ -1,11 +1,12 @@
 /** The result of the demo of pools, for a reader and for a program. Pure. */
 import type { Check } from "../../src/lab/demo/checks.js";
+import { isHeld, reportOf, table } from "../../src/lab/demo/report-parts.js";
 import { combineDirections } from "../../src/lab/media.js";
 import type { CallEvidence, Evidence, ReservedEvidence } from "./evidence.js";
 
 /** `evidence` is undefined when the demo broke off; the checks then say where. */
 export function poolsDocument(checks: readonly Check[], evidence: Evidence | undefined) {
-  return { ok: checks.length > 0 && checks.every(({ ok }) => ok), checks, ...evidence };
+  return { ok: isHeld(checks), checks, ...evidence };
 }
 
 export function poolsReport(checks: readonly Check[], evidence: Evidence | undefined): string {
@@ -19,17 +20,7 @@ export function poolsReport(checks: readonly Check[], evidence: Evidence | undef
           refusalPart(evidence),
           outerPart(evidence),
         ];
-  const verdict = checks.length > 0 && checks.every(({ ok }) => ok) ? "All of it holds." : "The demo FAILED.";
-  const rows = checks.map(({ name, ok, detail }) => [ok ? "ok" : "FAILED", name, detail]);
-  return `${[...parts, ["== Checks", table(rows), verdict].join("\n")].join("\n\n")}\n`;
-}
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(rows: readonly (readonly (string | number)[])[]): string {
-  const width = (column: number): number => Math.max(...rows.map((row) => String(row[column] ?? "").length));
-  const cell = (value: string | number, column: number): string =>
-    typeof value === "number" ? String(value).padStart(width(column)) : value.padEnd(width(column));
-  return rows.map((row) => `  ${row.map(cell).join("  ")}`.trimEnd()).join("\n");
+  return reportOf(parts, checks);
 }
 
 const momentsPart = ({ moments }: Evidence): string =>
