@@ -214,7 +214,7 @@ function bandwidthOf(
   description: SessionDescription,
   media: SdpMedia,
 ): { bandwidth: SdpBandwidth; maxPacketRate: number | undefined } {
-  const alone = description.media.filter((other) => other.port !== 0).length <= 1;
+  const alone = !description.media.some((other) => other.port !== 0 && other !== media);
   const session = alone ? description.session : undefined;
   return {
     bandwidth: { ...session?.bandwidth, ...media.bandwidth },

@@ -1,10 +1,10 @@
-/** Labs are heavy: no more than four are up on a machine at a time, whatever the number of test workers. */
+/** Labs are heavy: no more than five are up on a machine at a time, whatever the number of test workers. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.js";
 
-const SLOTS = 4;
+const SLOTS = 5;
 const PATIENCE_MS = 280_000;
 
 const directoryOf = (slot: number): string => join(tmpdir(), `sluice-lab-slot-${slot}`);
