@@ -28,4 +28,6 @@ export async function measure(runs: number, work: (run: number) => Promise<void>
 
 export const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 
+export const p99Of = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
+
 export const rounded = (value: number): number => Number(value.toPrecision(3));

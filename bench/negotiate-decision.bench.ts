@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { type BitsPerSecond, bitsPerSecond } from "../src/model/units.js";
 import { ATTRIBUTES, type Exchange, MEDIA, NEGOTIATED, PLAIN } from "./decision/messages.js";
 import { type Decided, DecisionServer } from "./decision/server.js";
-import { median, printFigure, rounded } from "./figure.js";
+import { median, p99Of, printFigure, rounded } from "./figure.js";
 
 const RUNS = Number(process.env.BENCH_ROUNDS ?? 500);
 const WARM_UP = 300;
@@ -82,7 +82,7 @@ function report(about: string, { negotiated, plain }: Times, isOfDisk = false): 
   for (const [of, name] of Object.entries(MESSAGES) as [keyof Decided, string][]) {
     const [values, baseline] = [sorted(negotiated, of), median(sorted(plain, of))];
     const value = median(values);
-    const p99 = values[Math.floor(values.length * 0.99)] ?? Number.NaN;
+    const p99 = p99Of(values);
     const session = `${MEDIA} media with ${ATTRIBUTES} attributes of quality in each description`;
     printFigure({
       bench: "negotiate",

@@ -4,7 +4,7 @@
  * with it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { median, printFigure, rounded } from "./figure.js";
+import { median, p99Of, printFigure, rounded } from "./figure.js";
 import { Agent, CALLEE, CALLER, type Call, call, FAST_GAME, hangUp, inGameLab } from "./game-lab.js";
 
 const CALLS = Number(process.env.BENCH_ROUNDS ?? 100);
@@ -26,7 +26,7 @@ function report(negotiated: readonly Call[], plain: readonly Call[]): void {
   for (const [of, name] of Object.entries(parts) as [keyof Call, string][]) {
     const [values, baseline] = [sorted(negotiated, of), median(sorted(plain, of))];
     const value = median(values);
-    const p99 = values[Math.floor(values.length * 0.99)] ?? Number.NaN;
+    const p99 = p99Of(values);
     printFigure({
       bench: "negotiate",
       figure: `scripted players: INVITE to ${name}, negotiated ${FAST_GAME}, p50 of ${CALLS} (p99 ${rounded(p99)} ms)`,

@@ -12,7 +12,7 @@ import { parseDocument } from "yaml";
 import { type Datagram, readDatagram } from "../src/lab/datagram.js";
 import type { Lab } from "../src/lab/lab.js";
 import { readCapture } from "../src/lab/pcap.js";
-import { median, printFigure, rounded } from "./figure.js";
+import { median, p99Of, printFigure, rounded } from "./figure.js";
 import { FAST_GAME, GAME_CONFIGS, inGameLab, ROOT } from "./game-lab.js";
 
 const CALLS = Number(process.env.BENCH_ROUNDS ?? 60);
@@ -158,7 +158,7 @@ const NAMES = {
 function report(negotiated: SetUps, plain: SetUps): void {
   for (const [of, name] of Object.entries(NAMES) as [keyof SetUps, string][]) {
     const [value, baseline] = [median(negotiated[of]), median(plain[of])];
-    const p99 = negotiated[of][Math.floor(CALLS * 0.99)] ?? Number.NaN;
+    const p99 = p99Of(negotiated[of]);
     const isSipps = of === "logInToMedia";
     printFigure({
       bench: "negotiate",

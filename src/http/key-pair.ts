@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { SystemError } from "../model/errors.js";
+import type { TlsMaterial } from "../model/tls.js";
 import { type Timestamp, timestamp } from "../model/units.js";
 
 export interface KeyPairPaths {
@@ -11,21 +12,11 @@ export interface KeyPairPaths {
   readonly certificate: string;
 }
 
-/** Contents of PEM files. */
-export interface TlsMaterial {
-  readonly key: Buffer;
-  readonly certificate: Buffer;
-}
-
 export interface KeyPair extends TlsMaterial {
   /** The certificate is valid from then until then; whether it is now is for the caller to see. */
   readonly from: Timestamp;
   readonly until: Timestamp;
 }
-
-/** What a server is told of them: TLS 1.2 and newer. */
-export const secureOptions = ({ key, certificate }: TlsMaterial) =>
-  ({ key, cert: certificate, minVersion: "TLSv1.2" }) as const;
 
 /** @throws SystemError TLS_FILES where one cannot be read or is no PEM, or they do not belong together */
 export function readKeyPair({ key: keyPath, certificate: certificatePath }: KeyPairPaths): KeyPair {

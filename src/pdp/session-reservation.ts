@@ -1,7 +1,6 @@
 /** LDP: takes what an answer needs from the pools and has the router install it, or leaves everything as it was. */
 import type { Refusal } from "../model/decision.js";
 import { coverBoth } from "./admission.js";
-import type { TrafficRange } from "./negotiation/best-fit.js";
 import { describeNegotiation } from "./negotiation/describe-negotiation.js";
 import type { AskedFlow } from "./negotiation/flow-ask.js";
 import { bestEffortGrants, type GrantedFlow, grantsOf } from "./negotiation/grants.js";
@@ -83,7 +82,8 @@ export class SessionReservation {
     if (!plan.admitted) return plan;
     const room = await reserveBest(this.#options.ledger, {
       session: record.id,
-      ranges: plan.flows.map(rangeOf),
+      ranges: plan.flows,
+      kindOf: (index) => kindOf(plan.flows[index]),
       needs: (traffic) => coverBoth(record.needs, needsAt(plan, traffic)),
     });
     if (!room.admitted) return room;
@@ -175,11 +175,9 @@ export class SessionReservation {
   }
 }
 
-/** What there is room for is decided by the way of a flow, and by its traffic. */
-function rangeOf({ least, most, direction, way }: PlannedFlow): TrafficRange {
-  const takes = way.takes.map(({ pool }) => pool).join(",");
-  const ends = [least, most].map((end) => `${end.rate}/${end.burst}/${end.packetsPerSecond}/${end.packetSize}`);
-  return { least, most, kind: `${direction} ${takes} ${way.tunnelOverhead} ${ends.join(" ")}` };
+/** Whether there is room for a flow is decided by its way and its traffic. */
+function kindOf(flow: PlannedFlow | undefined): string {
+  return JSON.stringify([flow?.direction, flow?.way, flow?.least, flow?.most]);
 }
 
 /** As the router gets it, and as it is stored. */

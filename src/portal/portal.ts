@@ -1,9 +1,9 @@
 /** The portal: accounts, log-ins, presence, and the API over them. */
 import type { PortalView } from "../control/counter-views.js";
-import type { TlsMaterial } from "../http/key-pair.js";
 import type { ListenAddress } from "../http/listening.js";
 import type { Clock, Timer } from "../model/clock.js";
 import type { Logger } from "../model/log.js";
+import type { TlsMaterial } from "../model/tls.js";
 import { type Millis, seconds, type Timestamp } from "../model/units.js";
 import { type Account, Accounts, type AccountTable } from "./accounts/accounts.js";
 import { DEFAULT_CHECKER_LIMITS, PasswordChecker } from "./accounts/password.js";

@@ -27,13 +27,17 @@ async function viewsOf(...lines: readonly string[]) {
 }
 
 describe("sessions that are asked for", () => {
-  it("are those of a call, one for each side of it", async () => {
+  async function asked() {
     const side = new Side("originating", { game: 64 });
     open.push(side);
     await side.invite(sdp(CALLER, audio(0)));
     const { service, store } = side;
     const views = pdpViews({ service, store, liveness: { usageOf: () => undefined } } as Partial<PdpParts> as PdpParts);
-    const record = store.find(SESSION)!;
+    return { service, store, views, record: store.find(SESSION)! };
+  }
+
+  it("are those of a call, one for each side of it", async () => {
+    const { store, views, record } = await asked();
     store.save({ ...record, id: parseSessionId("f".repeat(16))!, side: "terminating" });
     store.save({ ...record, id: parseSessionId("e".repeat(16))!, callId: "another" });
     const { callId } = record;
@@ -45,12 +49,7 @@ describe("sessions that are asked for", () => {
   });
 
   it("are those of a user that live, also where a hundred others are newer", async () => {
-    const side = new Side("originating", { game: 64 });
-    open.push(side);
-    await side.invite(sdp(CALLER, audio(0)));
-    const { service, store } = side;
-    const views = pdpViews({ service, store, liveness: { usageOf: () => undefined } } as Partial<PdpParts> as PdpParts);
-    const record = store.find(SESSION)!;
+    const { service, store, views, record } = await asked();
     for (let n = 0; n < 101; n += 1) {
       const id = parseSessionId(n.toString(16).padStart(16, "0"))!;
       store.save({ ...record, id, state: "closed", created: timestamp(record.created + 1 + n) });

@@ -6,7 +6,7 @@ import { newCall, type Pair } from "./support/dialog.js";
 import { expectNothingLeft, expectUsage } from "./support/expectations.js";
 import { endAtServers, negotiationLab, rowsOf } from "./support/negotiation-lab.js";
 import { ended, grantedOf, hangUp, type SetUp, setUp } from "./support/set-up.js";
-import { SipAgent } from "./support/sip-agent.js";
+import { bothAgents, type SipAgent, takeDown } from "./support/sip-agent.js";
 import { headers } from "./support/sip-message.js";
 import type { TestLab } from "./support/test-lab.js";
 
@@ -23,17 +23,9 @@ let lab: TestLab;
 let [uac, uas, speaker, hearer]: SipAgent[] = [];
 beforeAll(async () => {
   lab = await negotiationLab({ idleTimeout: "4 s" });
-  [uac, uas, speaker, hearer] = await Promise.all([
-    SipAgent.at(lab, "uac"),
-    SipAgent.at(lab, "uas"),
-    SipAgent.at(lab, "uac", MEDIA_PORT),
-    SipAgent.at(lab, "uas", MEDIA_PORT),
-  ]);
+  [uac, uas, speaker, hearer] = [...(await bothAgents(lab)), ...(await bothAgents(lab, MEDIA_PORT))];
 }, 300_000);
-afterAll(async () => {
-  await Promise.all([uac, uas, speaker, hearer].map((agent) => agent?.close()));
-  await lab?.down();
-});
+afterAll(() => takeDown(lab, [uac, uas, speaker, hearer]));
 
 const CHAT = ["sluice-class:chat", "sluice-need:sendrecv rate=80-32"];
 

@@ -6,7 +6,7 @@ import { newCall, type Pair, type Party } from "./support/dialog.js";
 import { expectNothingLeft } from "./support/expectations.js";
 import { negotiationLab, poolUse, rowsOf, setRoom } from "./support/negotiation-lab.js";
 import { hangUp, setUp } from "./support/set-up.js";
-import { SipAgent } from "./support/sip-agent.js";
+import { bothAgents, type SipAgent, takeDown } from "./support/sip-agent.js";
 import { header } from "./support/sip-message.js";
 import type { TestLab } from "./support/test-lab.js";
 import { until, untilNothing } from "./support/until.js";
@@ -15,12 +15,9 @@ let lab: TestLab;
 let [uac, uas]: SipAgent[] = [];
 beforeAll(async () => {
   lab = await negotiationLab({ more: SHORT_TIMERS satisfies Edits });
-  [uac, uas] = await Promise.all([SipAgent.at(lab, "uac"), SipAgent.at(lab, "uas")]);
+  [uac, uas] = await bothAgents(lab);
 }, 300_000);
-afterAll(async () => {
-  await Promise.all([uac?.close(), uas?.close()]);
-  await lab?.down();
-});
+afterAll(() => takeDown(lab, [uac, uas]));
 
 const talk = (range: string): readonly string[] => ["sluice-class:talk", `sluice-need:sendrecv rate=${range}`];
 const offerOf = (range: string, version = 1) => describeMedia("caller", [talk(range)], { version });

@@ -8,7 +8,7 @@ import { endAtServers, measured, negotiationLab, poolUse, rowsOf, setRoom } from
 import { ROWS } from "./support/negotiation-rows.js";
 import { beyond, type Grant, type Room, talk } from "./support/negotiation-vocabulary.js";
 import { causeOf, ended, grantedOf, hangUp, setUp, withoutFigures } from "./support/set-up.js";
-import { SipAgent } from "./support/sip-agent.js";
+import { bothAgents, type SipAgent, takeDown } from "./support/sip-agent.js";
 import { header, type SipText } from "./support/sip-message.js";
 import type { TestLab } from "./support/test-lab.js";
 import { until } from "./support/until.js";
@@ -17,13 +17,10 @@ let lab: TestLab;
 let [uac, uas]: SipAgent[] = [];
 beforeAll(async () => {
   lab = await negotiationLab();
-  [uac, uas] = await Promise.all([SipAgent.at(lab, "uac"), SipAgent.at(lab, "uas")]);
+  [uac, uas] = await bothAgents(lab);
   await measured(lab);
 }, 300_000);
-afterAll(async () => {
-  await Promise.all([uac?.close(), uas?.close()]);
-  await lab?.down();
-});
+afterAll(() => takeDown(lab, [uac, uas]));
 
 const DSCP = { EF: 46, CS4: 32, BE: 0 } as const;
 

@@ -5,7 +5,7 @@ import type { Party } from "./support/dialog.js";
 import { expectNothingLeft, expectUsage } from "./support/expectations.js";
 import { endAtServers, negotiationLab, poolUse, rowsOf, type Site } from "./support/negotiation-lab.js";
 import { causeOf } from "./support/set-up.js";
-import { SipAgent } from "./support/sip-agent.js";
+import { bothAgents, type SipAgent, takeDown } from "./support/sip-agent.js";
 import type { TestLab } from "./support/test-lab.js";
 import { type TimedCall, timedCall } from "./support/timed-calls.js";
 
@@ -16,12 +16,9 @@ let lab: TestLab;
 let [uac, uas]: SipAgent[] = [];
 beforeAll(async () => {
   lab = await negotiationLab({ more: SHORT_TIMERS satisfies Edits });
-  [uac, uas] = await Promise.all([SipAgent.at(lab, "uac"), SipAgent.at(lab, "uas")]);
+  [uac, uas] = await bothAgents(lab);
 }, 300_000);
-afterAll(async () => {
-  await Promise.all([uac?.close(), uas?.close()]);
-  await lab?.down();
-});
+afterAll(() => takeDown(lab, [uac, uas]));
 
 const LEFT = 'Q.850 ;cause=16 ;text="User Left"';
 

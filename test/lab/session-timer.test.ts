@@ -10,7 +10,7 @@ import type { Pair } from "./support/dialog.js";
 import { expectNothingLeft, expectUsage } from "./support/expectations.js";
 import { endAtServers, negotiationLab, rowsOf } from "./support/negotiation-lab.js";
 import { ended, hangUp } from "./support/set-up.js";
-import { SipAgent } from "./support/sip-agent.js";
+import { bothAgents, type SipAgent, takeDown } from "./support/sip-agent.js";
 import type { TestLab } from "./support/test-lab.js";
 import { hold, INTERVAL, type TimedCall, type TimedWish, timedCall, update } from "./support/timed-calls.js";
 
@@ -31,17 +31,9 @@ describe.skipIf(!isSoak)(`session timers of 90 s${why}`, () => {
   beforeAll(async () => {
     // Silence alone ends nothing here.
     lab = await negotiationLab({ idleTimeout: "off" });
-    [uac, uas, speaker, hearer] = await Promise.all([
-      SipAgent.at(lab, "uac"),
-      SipAgent.at(lab, "uas"),
-      SipAgent.at(lab, "uac", MEDIA_PORT),
-      SipAgent.at(lab, "uas", MEDIA_PORT),
-    ]);
+    [uac, uas, speaker, hearer] = [...(await bothAgents(lab)), ...(await bothAgents(lab, MEDIA_PORT))];
   }, 300_000);
-  afterAll(async () => {
-    await Promise.all([uac, uas, speaker, hearer].map((agent) => agent?.close()));
-    await lab?.down();
-  });
+  afterAll(() => takeDown(lab, [uac, uas, speaker, hearer]));
 
   const call = (wish: TimedWish) => timedCall(uac!, uas!, wish);
   const rows = ({ session }: Pair) => Promise.all(([1, 2] as const).map((site) => rowsOf(lab, site, session)));

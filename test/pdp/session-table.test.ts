@@ -4,39 +4,19 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type SessionId, sessionIdOf } from "../../src/model/session.js";
-import { timestamp } from "../../src/model/units.js";
 import { isLive, localUser, type SessionRecord, type SessionState } from "../../src/pdp/session-record.js";
 import { SessionStore } from "../../src/pdp/session-store.js";
 import { SessionTable } from "../../src/pdp/session-table.js";
+import { sessionRecord } from "./session-record.js";
 
 const USERS = ["alice@a.example", "bob@b.example", "carol@a.example"];
 const SESSIONS = [1, 2, 3, 4, 5].map((n) => sessionIdOf(`call-${n}`, "tag"));
 
-const recordOf = (id: SessionId, state: SessionState, user: string, side: SessionRecord["side"]): SessionRecord => ({
-  id,
-  callId: id,
-  peer: "sip1",
-  side,
-  caller: side === "originating" ? user : "dave@c.example",
-  callee: side === "originating" ? "dave@c.example" : user,
-  rule: "calls",
-  treatment: "assured",
-  class: "voice",
-  offer: undefined,
-  reoffer: undefined,
-  transactionId: "1",
-  directives: { addHeaders: [], removeHeaders: [] },
-  state,
-  flows: [],
-  past: [],
-  needs: [],
-  refusal: undefined,
-  created: timestamp(1),
-  answered: undefined,
-  ended: undefined,
-  cause: undefined,
-  steps: [],
-});
+const recordOf = (id: SessionId, state: SessionState, user: string, side: SessionRecord["side"]): SessionRecord => {
+  const other = "dave@c.example";
+  const [caller, callee] = side === "originating" ? [user, other] : [other, user];
+  return sessionRecord(1, { id, callId: id, side, caller, callee, state });
+};
 
 const step = fc.record({
   what: fc.constantFrom("save", "save", "save", "close", "restart"),

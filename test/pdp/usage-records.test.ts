@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { formatAmount } from "../../src/model/amount.js";
 import type { FlowDirection } from "../../src/model/flow.js";
 import type { GrantResult, MediaGrant } from "../../src/model/quality.js";
-import { sessionIdOf } from "../../src/model/session.js";
 import { kilobitsPerSecond, octets, type Timestamp, timestamp } from "../../src/model/units.js";
 import { storedTariff, type Tariff } from "../../src/osp/tariff.js";
 import type { InstalledFlow } from "../../src/pdp/session-record.js";
@@ -16,6 +15,7 @@ import {
   userRecord,
 } from "../../src/pdp/usage-records.js";
 import { openDatabase } from "../../src/store/database.js";
+import { sessionRecord } from "./session-record.js";
 
 const TARIFF: Tariff = {
   currency: "EUR",
@@ -45,29 +45,13 @@ const flow = (instance: number, direction: FlowDirection, rate: number, carried 
   },
 });
 const session = (n: number, change: Partial<PricedSession> = {}): PricedSession => ({
-  id: sessionIdOf(`call-${n}`, "tag"),
-  callId: `call-${n}`,
-  peer: "sip1",
-  side: "originating",
-  caller: "alice@a.example",
-  callee: "bob@b.example",
-  rule: "calls",
-  treatment: "assured",
-  class: "voice",
-  offer: undefined,
-  reoffer: undefined,
-  transactionId: String(n),
-  directives: { addHeaders: [], removeHeaders: [] },
-  state: "closed",
-  flows: [flow(1, "up", 80, 600_000, 1000), flow(2, "down", 64, 400_000)],
-  past: [],
-  needs: [],
-  refusal: undefined,
-  created: timestamp(0),
-  answered: timestamp(1000),
-  ended: timestamp(61_000 + n),
-  cause: "bye",
-  steps: [],
+  ...sessionRecord(n, {
+    state: "closed",
+    flows: [flow(1, "up", 80, 600_000, 1000), flow(2, "down", 64, 400_000)],
+    answered: timestamp(1000),
+    ended: timestamp(61_000 + n),
+    cause: "bye",
+  }),
   ...change,
 });
 const grants = (...results: GrantResult[]): readonly MediaGrant[] =>

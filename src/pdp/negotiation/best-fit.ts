@@ -6,8 +6,6 @@ import { bitsPerSecond, octets } from "../../model/units.js";
 export interface TrafficRange {
   readonly least: TrafficSpec;
   readonly most: TrafficSpec;
-  /** Ranges with the same one are alike in all that decides whether they fit: what there is no room for in one is not looked for again. */
-  readonly kind?: string;
 }
 
 /** Granted rates are the ends of their range, or a whole number of these between. */
@@ -17,11 +15,14 @@ const STEP = 1000;
  * One traffic for each range, or undefined if there is no room for the least of all. First every flow gets the same part of its
  * range, then in their order each as much more as still fits: nothing that is granted could be larger by a step.
  * @param fits - whether there is room for all of these; more never fits where less does not. Asked some 20 times, and at least once for
- *   each range that is not filled
+ *   each kind of range that is not filled
+ * @param kindOf - ranges with the same one are alike in all that decides whether they fit: what there is no room for in one is not
+ *   looked for again. Left out: each is of its own kind
  */
 export function bestFit(
   ranges: readonly TrafficRange[],
   fits: (traffic: readonly TrafficSpec[]) => boolean,
+  kindOf: (index: number) => string = String,
 ): readonly TrafficSpec[] | undefined {
   const tops = ranges.map(stepsOf);
   const longest = Math.max(0, ...tops);
@@ -34,11 +35,11 @@ export function bestFit(
   const full = new Set<string>();
   for (const [index, top] of tops.entries()) {
     const before = steps[index] ?? 0;
-    const { kind } = ranges[index] ?? {};
+    const kind = kindOf(index);
     if (full.has(`${before} ${kind}`)) continue;
     const most = largest(before, top, (step) => fits(at(steps.with(index, step))));
     steps[index] = most;
-    if (most < top && kind !== undefined) full.add(`${most} ${kind}`);
+    if (most < top) full.add(`${most} ${kind}`);
   }
   return at(steps);
 }

@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import { Server as TlsServer } from "node:tls";
 import { ConnectionGate } from "../../http/connection-gate.js";
-import { secureOptions, type TlsMaterial } from "../../http/key-pair.js";
 import { closeGently, type ListenAddress, listenOn } from "../../http/listening.js";
 import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
 import type { Logger } from "../../model/log.js";
+import { secureOptions, type TlsMaterial } from "../../model/tls.js";
 import { seconds } from "../../model/units.js";
 
 export interface EndpointOptions {

@@ -1,16 +1,8 @@
-/** TLS of WebSocket listeners, 1.2 and newer. Key and certificate may be replaced while connections are open. */
+/** TLS of WebSocket listeners. Key and certificate may be replaced while connections are open. */
 import type { Server } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { SystemError } from "../../model/errors.js";
-
-/** Contents of the PEM files. */
-export interface TlsMaterial {
-  readonly key: Buffer;
-  readonly certificate: Buffer;
-}
-
-export const secureOptions = ({ key, certificate }: TlsMaterial) =>
-  ({ key, cert: certificate, minVersion: "TLSv1.2" }) as const;
+import { secureOptions, type TlsMaterial } from "../../model/tls.js";
 
 /** For connections to come: those that are open stay. @throws SystemError SIP_TLS */
 export function replaceTls(servers: readonly Server[], tls: TlsMaterial): void {

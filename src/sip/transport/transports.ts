@@ -3,6 +3,7 @@ import type { Clock } from "../../model/clock.js";
 import { SystemError } from "../../model/errors.js";
 import type { IpAddress } from "../../model/ip.js";
 import type { Logger } from "../../model/log.js";
+import type { TlsMaterial } from "../../model/tls.js";
 import type { MessageLimits } from "../message/limits.js";
 import {
   type ConnectionCounters,
@@ -12,7 +13,6 @@ import {
 } from "./limits.js";
 import { SourceGate } from "./source-gate.js";
 import { type ConnectionOptions, TcpTransport } from "./tcp.js";
-import type { TlsMaterial } from "./tls.js";
 import type {
   Destination,
   Flow,

@@ -9,10 +9,10 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { forwardedSource } from "../../model/forwarded.js";
 import { type IpAddress, unmapped } from "../../model/ip.js";
+import { secureOptions, type TlsMaterial } from "../../model/tls.js";
 import type { MessageLimits } from "../message/limits.js";
 import { DEFAULT_MESSAGE_LIMITS } from "../message/limits.js";
 import type { ConnectionOptions } from "./tcp.js";
-import { secureOptions, type TlsMaterial } from "./tls.js";
 import type { SocketAddress } from "./transport.js";
 
 export interface WebSocketRules {

@@ -5,9 +5,10 @@
 import type { Server, Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { SystemError } from "../../model/errors.js";
+import type { TlsMaterial } from "../../model/tls.js";
 import { Connections, failLater } from "./connections.js";
 import { type ConnectionOptions, closeAll, listen } from "./tcp.js";
-import { replaceTls, type TlsMaterial, withTls } from "./tls.js";
+import { replaceTls, withTls } from "./tls.js";
 import type {
   Destination,
   Flow,

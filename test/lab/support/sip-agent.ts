@@ -123,3 +123,13 @@ export class SipAgent {
     this.#exchanged.push({ callId: header(message, "Call-ID"), what });
   }
 }
+
+/** The caller's and the callee's telephone. */
+export const bothAgents = (lab: TestLab, port?: number): Promise<SipAgent[]> =>
+  Promise.all((["uac", "uas"] as const).map((host) => SipAgent.at(lab, host, port)));
+
+/** What a test's file has raised; some of it is not there if that failed. */
+export async function takeDown(lab: TestLab | undefined, agents: readonly (SipAgent | undefined)[]): Promise<void> {
+  await Promise.all(agents.map((agent) => agent?.close()));
+  await lab?.down();
+}

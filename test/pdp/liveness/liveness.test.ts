@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { FlowDirection, SessionFlow } from "../../../src/model/flow.js";
 import { SILENT_LOGGER } from "../../../src/model/log.js";
 import { type SessionId, sessionIdOf } from "../../../src/model/session.js";
-import { kilobitsPerSecond, millis, octets, seconds, type Timestamp } from "../../../src/model/units.js";
+import { kilobitsPerSecond, millis, octets, seconds, type Timestamp, timestamp } from "../../../src/model/units.js";
 import { type FlowCounters, ZERO_COUNTER } from "../../../src/model/usage.js";
 import { lifeFacts } from "../../../src/pdp/liveness/life-facts.js";
 import { liveView } from "../../../src/pdp/liveness/live-view.js";
 import { Liveness } from "../../../src/pdp/liveness/liveness.js";
 import type { InstalledFlow, SessionRecord } from "../../../src/pdp/session-record.js";
 import { FakeClock, settle } from "../../support/fake-clock.js";
+import { sessionRecord } from "../session-record.js";
 
 const id = (n: number): SessionId => sessionIdOf(`call-${n}`, "tag");
 const counters = (packets: number): FlowCounters => ({
@@ -33,32 +34,13 @@ const installed = (
   };
   return { instance, flow, ...rest };
 };
-const record = (n: number, change: Partial<SessionRecord> = {}): SessionRecord => ({
-  id: id(n),
-  callId: `call-${n}`,
-  peer: "sip1",
-  side: "originating",
-  caller: "alice@a.example",
-  callee: "bob@b.example",
-  rule: "calls",
-  treatment: "assured",
-  class: "voice",
-  offer: undefined,
-  reoffer: undefined,
-  transactionId: "1",
-  directives: { addHeaders: [], removeHeaders: [] },
-  state: "reserved",
-  flows: [installed(2 * n, "up"), installed(2 * n + 1, "down")],
-  past: [],
-  needs: [],
-  refusal: undefined,
-  created: 0 as Timestamp,
-  answered: 1_000_000 as Timestamp,
-  ended: undefined,
-  cause: undefined,
-  steps: [],
-  ...change,
-});
+const record = (n: number, change: Partial<SessionRecord> = {}): SessionRecord =>
+  sessionRecord(n, {
+    state: "reserved",
+    flows: [installed(2 * n, "up"), installed(2 * n + 1, "down")],
+    answered: timestamp(1_000_000),
+    ...change,
+  });
 
 function world() {
   const clock = new FakeClock(1_000_000);
